@@ -1,0 +1,2 @@
+//! The C ABI: constants, argument kinds, the one table of entry points.
+pub mod constants;

@@ -1,0 +1,1 @@
+//! The arena: reserved address range, slots, stacks, heaps.

@@ -1,0 +1,19 @@
+//! The chare runtime below MPI: private images of programs, processing elements (PEs), messages between chares.
+//!
+//! Layers, each using only those above it in this list:
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`error`] | the crate's one error type |
+//! | [`current`] | which guest, task and PE this code runs for: a few words found through the FS base |
+//! | [`arena`] | the reserved address range: slots, stacks, per-rank heaps |
+//! | [`image`] | the ELF loader: private images, their libc, their start and end |
+//! | [`net`] | moving one message cell from PE to PE |
+//! | [`pe`] | scheduler, tasks, timers, idle policy |
+
+pub mod arena;
+pub mod current;
+pub mod error;
+pub mod image;
+pub mod net;
+pub mod pe;
