@@ -125,6 +125,15 @@ impl Pe {
         self.suspend(me);
     }
 
+    /// As [`Pe::block_in`], but does `work` (which may wake the chain) after joining and before giving way.
+    pub fn block_in_after(&self, chain: &Chain, work: impl FnOnce()) {
+        let me = self.running();
+        me.state.set(State::Ready);
+        chain.push(me);
+        work();
+        self.suspend(me);
+    }
+
     /// Makes all tasks of a chain ready, in order, and empties it.
     #[inline(always)]
     pub fn wake_chain(&self, chain: &Chain) {
