@@ -16,7 +16,34 @@ typedef long double quad;
 typedef _Complex long double quadc;
 #endif
 
-#define KERNEL(name, T, expr)                                                                                          \
+struct ld_int {
+    ld value;
+    int index;
+};
+
+/* Of the 16 bytes of an 80-bit number 10 carry data. Only those are written: the padding of the program's memory stays
+ * as it was, so that equal results are equal bytes. */
+#if __LDBL_MANT_DIG__ == 64
+enum { LD_DATA = 10 };
+#else
+enum { LD_DATA = sizeof(ld) };
+#endif
+
+static void store_ld(unsigned char *to, const ld *x) { memcpy(to, x, LD_DATA); }
+static void store_ldc(unsigned char *to, const ldc *x)
+{
+    memcpy(to, x, LD_DATA);
+    memcpy(to + sizeof(ld), (const unsigned char *)x + sizeof(ld), LD_DATA);
+}
+static void store_ld_int(unsigned char *to, const struct ld_int *x)
+{
+    memcpy(to, &x->value, LD_DATA);
+    memcpy(to + offsetof(struct ld_int, index), &x->index, sizeof x->index);
+}
+static void store_quad(unsigned char *to, const quad *x) { memcpy(to, x, sizeof *x); }
+static void store_quadc(unsigned char *to, const quadc *x) { memcpy(to, x, sizeof *x); }
+
+#define KERNEL(name, T, store, expr)                                                                                   \
     void ampi_##name(const unsigned char *in, unsigned char *inout, size_t n)                                         \
     {                                                                                                                  \
         for (size_t i = 0; i < n; i++) {                                                                               \
@@ -24,27 +51,22 @@ typedef _Complex long double quadc;
             memcpy(&a, in + i * sizeof(T), sizeof(T));                                                                 \
             memcpy(&b, inout + i * sizeof(T), sizeof(T));                                                              \
             b = (expr);                                                                                                \
-            memcpy(inout + i * sizeof(T), &b, sizeof(T));                                                              \
+            store(inout + i * sizeof(T), &b);                                                                          \
         }                                                                                                              \
     }
 
-KERNEL(ld_sum, ld, a + b)
-KERNEL(ld_prod, ld, a *b)
-KERNEL(ld_min, ld, a < b ? a : b)
-KERNEL(ld_max, ld, a > b ? a : b)
-KERNEL(ldc_sum, ldc, a + b)
-KERNEL(ldc_prod, ldc, a *b)
-KERNEL(quad_sum, quad, a + b)
-KERNEL(quad_prod, quad, a *b)
-KERNEL(quad_min, quad, a < b ? a : b)
-KERNEL(quad_max, quad, a > b ? a : b)
-KERNEL(quadc_sum, quadc, a + b)
-KERNEL(quadc_prod, quadc, a *b)
-
-struct ld_int {
-    ld value;
-    int index;
-};
+KERNEL(ld_sum, ld, store_ld, a + b)
+KERNEL(ld_prod, ld, store_ld, a *b)
+KERNEL(ld_min, ld, store_ld, a < b ? a : b)
+KERNEL(ld_max, ld, store_ld, a > b ? a : b)
+KERNEL(ldc_sum, ldc, store_ldc, a + b)
+KERNEL(ldc_prod, ldc, store_ldc, a *b)
+KERNEL(quad_sum, quad, store_quad, a + b)
+KERNEL(quad_prod, quad, store_quad, a *b)
+KERNEL(quad_min, quad, store_quad, a < b ? a : b)
+KERNEL(quad_max, quad, store_quad, a > b ? a : b)
+KERNEL(quadc_sum, quadc, store_quadc, a + b)
+KERNEL(quadc_prod, quadc, store_quadc, a *b)
 
 /* Value and index: the smaller (larger) value wins, and the smaller index among equal ones. */
 static struct ld_int minloc(struct ld_int a, struct ld_int b)
@@ -61,8 +83,8 @@ static struct ld_int maxloc(struct ld_int a, struct ld_int b)
     return a.value > b.value ? a : b;
 }
 
-KERNEL(ld_int_minloc, struct ld_int, minloc(a, b))
-KERNEL(ld_int_maxloc, struct ld_int, maxloc(a, b))
+KERNEL(ld_int_minloc, struct ld_int, store_ld_int, minloc(a, b))
+KERNEL(ld_int_maxloc, struct ld_int, store_ld_int, maxloc(a, b))
 
 void ampi_ld_to_quad(const unsigned char *from, unsigned char *to, size_t n)
 {
@@ -80,12 +102,7 @@ void ampi_quad_to_ld(const unsigned char *from, unsigned char *to, size_t n)
         quad x;
         memcpy(&x, from + i * sizeof x, sizeof x);
         ld y = (ld)x;
-        /* The padding of an 80-bit number is written too, so that equal values are equal bytes. */
         memset(to + i * sizeof y, 0, sizeof y);
-#if __LDBL_MANT_DIG__ == 64
-        memcpy(to + i * sizeof y, &y, 10);
-#else
-        memcpy(to + i * sizeof y, &y, sizeof y);
-#endif
+        store_ld(to + i * sizeof y, &y);
     }
 }

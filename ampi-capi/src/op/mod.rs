@@ -14,6 +14,8 @@ pub mod extended;
 mod kernel;
 mod pairs;
 pub mod reduce;
+#[cfg(test)]
+mod tests;
 
 use crate::abi::constants as c;
 use crate::datatype::{Basic, Class, Datatype};
