@@ -4,4 +4,6 @@
 //! * everything else: MPI semantics, one module per chapter of the standard, without `extern "C"`.
 
 pub mod abi;
+pub mod datatype;
 pub mod error;
+pub mod op;
