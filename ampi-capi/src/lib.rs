@@ -1,9 +1,17 @@
 //! MPI 5.0 on chares.
 //!
 //! * [`abi`]: entry points, argument kinds, constants: checks and conversions, nothing else;
+//! * [`rank`], [`handle`], [`error`]: what all chapters share;
 //! * everything else: MPI semantics, one module per chapter of the standard, without `extern "C"`.
 
 pub mod abi;
+pub mod attr;
 pub mod datatype;
+pub mod environment;
+pub mod errhandler;
 pub mod error;
+pub mod handle;
+pub mod info;
 pub mod op;
+pub mod rank;
+pub mod status;
