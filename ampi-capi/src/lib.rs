@@ -6,4 +6,6 @@
 pub mod abi;
 pub mod datatype;
 pub mod error;
+pub mod group;
 pub mod op;
+pub mod topo;
