@@ -20,6 +20,7 @@ use crate::{attr, environment, info};
 use ampi_core::current;
 use std::cell::Cell;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Where the rank is in its life (MPI-5.0 §11.2).
@@ -30,8 +31,10 @@ pub enum Phase {
     Finalized,
 }
 
-/// The MPI state of one rank. Chapters: one field each.
+/// The MPI state of one rank. Chapters: one field each. Its address is the rank's chare address, hence the alignment.
+#[repr(align(128))]
 pub struct Rank {
+    pub p2p: pt2pt::State,
     /// Rank in `MPI_COMM_WORLD`, 0-based.
     pub world_rank: u32,
     /// Size of `MPI_COMM_WORLD`.
@@ -96,13 +99,37 @@ impl Rank {
         if TAKEN.swap(true, Ordering::Relaxed) && !cfg!(test) {
             return None;
         }
-        Some(Rank::plant(Rank::new(0, 1)))
+        let me = Rank::plant(Rank::new(0, 1));
+        crate::worker::alone(me);
+        Some(me)
+    }
+
+    /// The rank whose chare address this is.
+    #[inline(always)]
+    pub fn of_chare(address: usize) -> &'static Rank {
+        debug_assert!(address != 0);
+        // SAFETY: chare addresses are those of leaked Ranks (worker.rs, `place`); rule 2.
+        unsafe { &*std::ptr::with_exposed_provenance::<Rank>(address) }
+    }
+
+    /// Its address as a chare.
+    pub fn chare_address(&'static self) -> usize {
+        std::ptr::from_ref(self).expose_provenance()
+    }
+
+    /// Makes what a program finds after `MPI_Init`: the predefined communicators.
+    pub fn start_chapters(&'static self) {
+        let handler = self.errhandler.initial.get();
+        let world = crate::worker::world();
+        comm::Comm::new(self, world.clone(), handler.clone(), None).predefine(self, c::MPI_COMM_WORLD, "MPI_COMM_WORLD");
+        let group = Arc::new(crate::group::Group::single(self.world_rank));
+        let alone = comm::Shared::with_context(comm::shared::SELF_CONTEXT, group, self.p2p.pe().job());
+        comm::Comm::new(self, alone, handler, None).predefine(self, c::MPI_COMM_SELF, "MPI_COMM_SELF");
     }
 
     /// The object that carries an error handler and is named by `handle`, if it is alive.
     pub fn error_owner(&'static self, handle: Handle) -> Option<Rc<dyn Owner>> {
-        let _ = (self, handle);
-        None
+        self.comms.get(handle).map(|c| c as Rc<dyn Owner>)
     }
 }
 
