@@ -272,6 +272,13 @@ impl<T> Table<T> {
         object
     }
 
+    /// The first live object that `test` accepts (reports).
+    pub fn find(&self, test: impl Fn(&T) -> bool) -> Option<Rc<T>> {
+        // SAFETY: module rule; `test` is one of our own that does not touch the table.
+        let s = unsafe { &*self.cell.get() };
+        s.slots.iter().filter(|slot| slot.id != 0).find_map(|slot| slot.object.clone().filter(|o| test(o)))
+    }
+
     /// Number of live dynamic objects (leak reports at finalize).
     pub fn live_count(&self) -> usize {
         // SAFETY: module rule.

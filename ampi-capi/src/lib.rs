@@ -9,6 +9,7 @@ pub mod attr;
 pub mod coll;
 pub mod comm;
 pub mod datatype;
+pub mod deadlock;
 pub mod environment;
 pub mod errhandler;
 pub mod error;

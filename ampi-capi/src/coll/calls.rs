@@ -27,7 +27,10 @@ type O<'a> = &'a Rc<Op>;
 /// Takes part and waits.
 #[inline(always)]
 pub fn execute(me: &'static Rank, comm: &Comm, call: &Call) -> MpiResult {
-    meet(me, comm.shared(), comm.rank(), comm.next_collective(), call, None);
+    let number = comm.next_collective();
+    me.meeting.set(Some((comm.handle(), number)));
+    meet(me, comm.shared(), comm.rank(), number, call, None);
+    me.meeting.set(None);
     call.result()
 }
 
@@ -47,9 +50,13 @@ pub fn begin_then(
     let r = me.p2p.requests.take(Kind::Collective);
     r.set_comm(comm.handle());
     request.set(me.p2p.requests.publish(r));
-    let pinned: *const Call = &*call;
-    r.set_epilogue(Box::new(move |me| then(me, call)));
-    super::board::meet_pinned(me, comm.shared(), comm.rank(), comm.next_collective(), pinned, r);
+    // the request keeps the call until the completion is seen
+    let call = r.keep_call(call);
+    r.set_epilogue(Box::new(move |me| match r.take_call() {
+        Some(call) => then(me, call),
+        None => Ok(()),
+    }));
+    meet(me, comm.shared(), comm.rank(), comm.next_collective(), call, Some(r));
     Ok(())
 }
 
