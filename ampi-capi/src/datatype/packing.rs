@@ -39,7 +39,7 @@ pub fn pack_into(
 ) -> MpiResult {
     let bytes = datatype.packed_size(count)?;
     let end = advance("outsize", outsize, *position, bytes)?;
-    copy(inbuf, datatype, count, at(outbuf, *position), packed(), bytes, bytes)?;
+    copy(inbuf, datatype, count, outbuf.offset(*position), packed(), bytes, bytes)?;
     *position = end;
     Ok(())
 }
@@ -56,7 +56,7 @@ pub fn unpack_from(
 ) -> MpiResult {
     let bytes = datatype.packed_size(count)?;
     let end = advance("insize", insize, *position, bytes)?;
-    copy(at(inbuf, *position), packed(), bytes, outbuf, datatype, count, bytes)?;
+    copy(inbuf.offset(*position), packed(), bytes, outbuf, datatype, count, bytes)?;
     *position = end;
     Ok(())
 }
@@ -67,9 +67,4 @@ fn packed() -> &'static Datatype {
         Some(datatype) => datatype,
         None => unreachable!("MPI_PACKED is predefined"),
     }
-}
-
-/// The same buffer, further on.
-fn at(buf: UserBuf, bytes: i64) -> UserBuf {
-    buf.offset(bytes)
 }

@@ -10,6 +10,7 @@
 use super::{Kernel, PredefinedOp, kernel_for};
 use crate::datatype::Datatype;
 use crate::error::MpiResult;
+use std::mem::MaybeUninit;
 
 /// Bytes of the result that are kept in the L1 cache while all contributions are added to them.
 const BLOCK_BYTES: usize = 16 * 1024;
@@ -18,7 +19,7 @@ const BLOCK_BYTES: usize = 16 * 1024;
 const ASIDE_BYTES: usize = 2048;
 
 #[repr(align(32))]
-struct Aside([u8; ASIDE_BYTES]);
+struct Aside(MaybeUninit<[u8; ASIDE_BYTES]>);
 
 /// `inout[i] = in[i] op inout[i]` for `n` elements (MPI_Reduce_local, MPI-5.0 §6.9.7).
 ///
@@ -48,14 +49,15 @@ pub unsafe fn reduce_many(kernel: Kernel, extent: usize, dst: *mut u8, srcs: &[*
     let Some((first, others)) = srcs.split_first() else { return };
     let aside = others.iter().any(|s| std::ptr::eq(*s, dst));
     let block = (if aside { ASIDE_BYTES } else { BLOCK_BYTES } / extent).max(1);
-    let mut buffer = Aside([0; ASIDE_BYTES]);
+    let mut buffer = Aside(MaybeUninit::uninit());
     let mut at = 0;
     while at < n {
         let now = block.min(n - at);
         let (skip, bytes) = (at * extent, now * extent);
-        let into = if aside { buffer.0.as_mut_ptr() } else { dst.wrapping_add(skip) };
+        let into = if aside { buffer.0.as_mut_ptr().cast::<u8>() } else { dst.wrapping_add(skip) };
         // SAFETY: `at + now <= n`, so every access lies within the caller's elements; the buffer has room for a
-        // block, as predefined types have at most 32 bytes.
+        // block, as predefined types have at most 32 bytes, and is filled by
+        // the first copy before it is read.
         unsafe {
             std::ptr::copy(first.wrapping_add(skip), into, bytes);
             for src in others {
@@ -71,6 +73,8 @@ pub unsafe fn reduce_many(kernel: Kernel, extent: usize, dst: *mut u8, srcs: &[*
 
 /// Left fold for operations that need not commute, with two buffers: `copy(from, to)` copies a contribution,
 /// `call(in, inout)` is the user's function. The result is in `dst` at the end.
+///
+/// Neither buffer may be one of the contributions: both are written before all of those have been read.
 ///
 /// As `inout = in op inout`, the accumulated part is the `in` of each step and the result moves to the other buffer.
 pub fn fold_left(
