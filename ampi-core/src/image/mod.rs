@@ -1,1 +1,3 @@
 //! Private images.
+
+pub mod libc;
