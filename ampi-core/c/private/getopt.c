@@ -15,6 +15,7 @@ static enum { REQUIRE_ORDER, PERMUTE, RETURN_IN_ORDER } ordering;
 static int started;
 static int first, last;
 static char *rest; /* what is left of a cluster like -abc */
+static int culprit; /* becomes optopt at the end of every call: 0 until the first error, as in glibc */
 
 static void reverse(char **v, int from, int to)
 {
@@ -93,7 +94,7 @@ static int take_long(const struct scan *s, int long_only, const char *prefix)
     if (i < 0) {
         rest = NULL;
         optind++;
-        optopt = 0;
+        culprit = 0;
         return '?';
     }
     const struct option *o = &s->longs[i];
@@ -103,7 +104,7 @@ static int take_long(const struct scan *s, int long_only, const char *prefix)
     if (value && !o->has_arg) {
         if (s->complain)
             fprintf(stderr, "%s: option '%s%s' doesn't allow an argument\n", s->argv[0], prefix, o->name);
-        optopt = o->val;
+        culprit = o->val;
         return '?';
     }
     if (value)
@@ -112,7 +113,7 @@ static int take_long(const struct scan *s, int long_only, const char *prefix)
         if (optind >= s->argc) {
             if (s->complain)
                 fprintf(stderr, "%s: option '%s%s' requires an argument\n", s->argv[0], prefix, o->name);
-            optopt = o->val;
+            culprit = o->val;
             return missing(s);
         }
         optarg = s->argv[optind++];
@@ -135,7 +136,7 @@ static int take_short(const struct scan *s)
     if (spec == NULL || c == ':' || c == ';') {
         if (s->complain)
             fprintf(stderr, "%s: invalid option -- '%c'\n", s->argv[0], c);
-        optopt = c;
+        culprit = c;
         return '?';
     }
     int wants_long = c == 'W' && spec[1] == ';' && s->longs;
@@ -150,7 +151,7 @@ static int take_short(const struct scan *s)
     else if (optind == s->argc) {
         if (s->complain)
             fprintf(stderr, "%s: option requires an argument -- '%c'\n", s->argv[0], c);
-        optopt = c;
+        culprit = c;
         rest = NULL;
         return missing(s);
     } else
@@ -166,7 +167,7 @@ static int take_short(const struct scan *s)
 
 static int operand(char **argv, int i) { return argv[i][0] != '-' || argv[i][1] == '\0'; }
 
-static int scan(int argc, char *const *argv_, const char *shorts, const struct option *longs, int *long_index, int long_only,
+static int scan_next(int argc, char *const *argv_, const char *shorts, const struct option *longs, int *long_index, int long_only,
                 int posix)
 {
     char **argv = (char **)argv_;
@@ -233,6 +234,14 @@ static int scan(int argc, char *const *argv_, const char *shorts, const struct o
             return r;
     }
     return take_short(&s);
+}
+
+static int scan(int argc, char *const *argv, const char *shorts, const struct option *longs, int *long_index, int long_only,
+                int posix)
+{
+    int r = scan_next(argc, argv, shorts, longs, long_index, long_only, posix);
+    optopt = culprit;
+    return r;
 }
 
 int getopt(int argc, char *const *argv, const char *shorts) { return scan(argc, argv, shorts, NULL, NULL, 0, 0); }

@@ -28,7 +28,8 @@ struct ampi_private_ops {
     void (*flush)(void);   /* write out every buffered stream of the rank */
     void (*finish)(void);  /* the rank ends: flush, then close the files it opened */
     void (*depart)(void);  /* before the rank's memory leaves this process: unlink its FILEs from libc's list */
-    void (*arrive)(void);  /* after it came to another process: link them in again */
+    void (*arrive)(void);  /* after it came to another process: link them in again, make its locale */
+    void (*thread_start)(void); /* first thing in a thread that the rank created */
 };
 
 /* Services of the runtime, bound by the loader. Standard descriptors are the rank's view of 0, 1 and 2. */
@@ -53,4 +54,8 @@ HIDDEN void track_file(FILE *f);
 /* Returns the buffer to free once the stream is closed. */
 HIDDEN void *untrack_file(FILE *f);
 HIDDEN void flush_all(void);
+
+/* locale.c */
+HIDDEN void locale_of_thread(void);
+HIDDEN void locale_arrive(void);
 #endif

@@ -308,6 +308,10 @@ static void each_file(void (*f)(void *))
 }
 
 static void depart(void) { each_file(_IO_un_link); }
-static void arrive(void) { each_file(_IO_link_in); }
+static void arrive(void)
+{
+    each_file(_IO_link_in);
+    locale_arrive();
+}
 
-HIDDEN const struct ampi_private_ops private_ops = {flush_all, finish, depart, arrive};
+HIDDEN const struct ampi_private_ops private_ops = {flush_all, finish, depart, arrive, locale_of_thread};

@@ -43,6 +43,7 @@ mod vec;
 
 use lock::Lock;
 pub use pages::Kind;
+pub use pages::discard;
 use pages::{PAGE, PageRegions};
 use small::Small;
 use std::cell::UnsafeCell;
