@@ -202,12 +202,7 @@ impl Program {
 
     fn run_mpich(&self, vp: usize, names: Names) -> Result<Vec<String>, String> {
         let d = &self.directives;
-        let compiler = match d.language {
-            Language::C => "mpicc.mpich",
-            Language::Cxx => "mpicxx.mpich",
-            Language::Fortran => "mpifort.mpich",
-        };
-        let exe = self.mpich.get_or_init(|| self.compile("mpich", Path::new(compiler))).clone()?;
+        let exe = self.mpich.get_or_init(|| self.compile("mpich", mpich_compiler)).clone()?;
         let dir = exe.parent().unwrap_or(Path::new(".")).display().to_string();
         let tmp = tempfile::tempdir().map_err(|e| format!("no folder for the run: {e}"))?;
         let tmp_name = tmp.path().display().to_string();
@@ -227,7 +222,7 @@ impl Program {
         Ok(outcome.lines())
     }
 
-    fn compile(&self, kind: &str, compiler: &Path) -> Result<PathBuf, String> {
+    fn compile(&self, kind: &str, compiler: fn(Language) -> Command) -> Result<PathBuf, String> {
         let d = &self.directives;
         let dir = tree::repository().join("target/ampi-tests").join(kind).join(&self.name);
         std::fs::create_dir_all(&dir).map_err(|e| format!("cannot make {}: {e}", dir.display()))?;
@@ -239,28 +234,57 @@ impl Program {
             libraries.extend(shared_library(compiler, &dir, library, linked, &names)?);
         }
         let exe = dir.join("program");
-        let mut command = Command::new(compiler);
-        command.args(["-g", "-O1", "-Wall", "-o"]).arg(&exe).arg(&self.path).args(&d.source);
+        let mut command = compiler(d.language);
+        // In the folder of the program: gfortran leaves its .mod files where it stands.
+        command
+            .current_dir(&dir)
+            .args(["-g", "-O1", "-Wall", "-o"])
+            .arg(&exe)
+            .arg(&self.path)
+            .args(&d.source);
         command.args(d.flags.iter().map(|w| fill(w, &names)));
         if !libraries.is_empty() {
             command.arg("-L").arg(&dir).args(libraries).arg("-Wl,-rpath,$ORIGIN");
         }
+        command.args(fortran_link_flags(&command));
         compiled(&mut command)?;
         Ok(exe)
     }
 }
 
-fn our_compiler(language: Language) -> PathBuf {
-    tree::bin(match language {
-        Language::C => "ampicc",
-        Language::Cxx => "ampicxx",
-        Language::Fortran => "ampifort",
+/// The wrappers of the tree. There is none for Fortran: gfortran with the flags that `ampicc` tells.
+fn our_compiler(language: Language) -> Command {
+    match language {
+        Language::C => Command::new(tree::bin("ampicc")),
+        Language::Cxx => Command::new(tree::bin("ampicxx")),
+        Language::Fortran => {
+            let mut command = Command::new("gfortran");
+            command.args(["-fPIE", "-I"]).arg(tree::root().join("include"));
+            command
+        }
+    }
+}
+
+/// What gfortran needs at the end of its command line; wrappers add it themselves.
+fn fortran_link_flags(command: &Command) -> Vec<String> {
+    if command.get_program() != "gfortran" {
+        return Vec::new();
+    }
+    let lib = tree::root().join("lib").display().to_string();
+    vec!["-pie".into(), format!("-L{lib}"), format!("-Wl,-rpath,{lib}"), "-lmpi_abi".into()]
+}
+
+fn mpich_compiler(language: Language) -> Command {
+    Command::new(match language {
+        Language::C => "mpicc.mpich",
+        Language::Cxx => "mpicxx.mpich",
+        Language::Fortran => "mpifort.mpich",
     })
 }
 
 /// Builds one library; the flag that links it, when it is to be linked.
 fn shared_library(
-    compiler: &Path,
+    compiler: fn(Language) -> Command,
     dir: &Path,
     library: &Library,
     linked: bool,
@@ -268,7 +292,7 @@ fn shared_library(
 ) -> Result<Option<String>, String> {
     let stem = library.source.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let file = if linked { format!("lib{stem}.so") } else { format!("{stem}.so") };
-    let mut command = Command::new(compiler);
+    let mut command = compiler(Language::of(&library.source).unwrap_or(Language::C));
     command.args(["-g", "-O1", "-Wall", "-fPIC", "-shared", "-o"]).arg(dir.join(&file)).arg(&library.source);
     command.args(library.flags.iter().map(|w| fill(w, names)));
     compiled(&mut command)?;
