@@ -87,10 +87,7 @@ impl Program {
 
     /// Runs the program in configuration `c` and checks everything it has to fulfil.
     pub fn test(&self, c: &Configuration) -> Result<(), String> {
-        let exe = self
-            .ours
-            .get_or_init(|| self.compile("ampi", &our_compiler(self.directives.language)))
-            .clone()?;
+        let exe = self.ours.get_or_init(|| self.compile("ampi", our_compiler)).clone()?;
         let tmp = tempfile::tempdir().map_err(|e| format!("no folder for the run: {e}"))?;
         let (vp, p) = (c.vp.to_string(), c.p.to_string());
         let dir = exe.parent().unwrap_or(Path::new(".")).display().to_string();
