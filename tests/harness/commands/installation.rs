@@ -43,8 +43,9 @@ fn exports() -> Result<(), String> {
             return Err(format!("{name} is not exported"));
         }
     }
-    match o.stdout.lines().find(|l| l.contains("rust") || l.contains("_ZN") || l.contains("_R")) {
-        Some(line) => Err(format!("a name of Rust is exported: {line}")),
+    let mut names = o.stdout.lines().filter_map(|l| l.split_whitespace().last());
+    match names.find(|n| ["_ZN", "_R", "rust_", "__rust", "__rdl"].iter().any(|p| n.starts_with(p))) {
+        Some(name) => Err(format!("a name of Rust is exported: {name}")),
         None => Ok(()),
     }
 }
