@@ -1,7 +1,7 @@
 //# p: 1,2
 //# vp: 1,4,8,64
 //# compare: mpich
-//# expect: rank 0: caught 
+//# expect: /rank 0: caught /
 // Exceptions of many ranks are in flight at once: MPI calls inside catch blocks, between throw and catch (destructors),
 // nested, rethrown, kept in an exception_ptr, and thrown through frames of several depths.
 #include "../check.h"
@@ -107,7 +107,7 @@ int main(int argc, char **argv)
     }
     CHECK(thrown_by_library, "vector::at did not throw");
     CHECK_EQ(destroyed, 10);
-    std::printf("rank %d: caught %zu, last code %d\n", rank, caught.size(), code);
+    printf("rank %d: caught %zu, last code %d\n", rank, caught.size(), code);
     MPI_Finalize();
     return 0;
 }

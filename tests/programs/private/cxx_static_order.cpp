@@ -1,7 +1,7 @@
 //# p: 1,2
 //# vp: 1,4,8
 //# compare: mpich
-//# expect: rank 0: main -1- -2- -3- end
+//# expect: /rank 0: main -1- -2- -3- end/
 // Constructors and destructors of statics run once per rank, in the order the standard gives.
 // Every line names the rank, so that the lines of a rank can be told apart after sorting; order is checked inside.
 #include "../check.h"
@@ -25,7 +25,7 @@ struct Traced {
         CHECK_EQ(destroyed_mask, wanted);
         destroyed_mask = destroyed_mask * 2 + 1;
         if (id == 1)
-            std::printf("rank %d: destroyed in order, mask %d\n", my_rank, destroyed_mask);
+            printf("rank %d: destroyed in order, mask %d\n", my_rank, destroyed_mask);
     }
 };
 
@@ -38,7 +38,7 @@ __attribute__((constructor)) static void before_main() { constructor_ran++; }
 __attribute__((destructor)) static void after_main()
 {
     destructor_said++;
-    std::printf("rank %d: destructor function %d\n", my_rank, destructor_said);
+    printf("rank %d: destructor function %d\n", my_rank, destructor_said);
 }
 
 inline int counted = [] { return 40 + 2; }();
@@ -53,7 +53,7 @@ int main(int argc, char **argv)
     CHECK_EQ(counted, 42);
     MPI_Barrier(MPI_COMM_WORLD);
     CHECK(order() == "-1--2--3--4-", "constructors ran in order %s", order().c_str());
-    std::printf("rank %d: main -1- -2- -3- end\n", rank);
+    printf("rank %d: main -1- -2- -3- end\n", rank);
     MPI_Finalize();
     return 0;
 }

@@ -1,7 +1,7 @@
 //# p: 1,2
 //# vp: 1,4,8,64
 //# compare: mpich
-//# expect: rank 0: destroyed late 
+//# expect: /rank 0: destroyed late /
 // thread_local objects: constructed once per rank at first use, destroyed when the rank ends, and never shared.
 #include "../check.h"
 #include <map>
@@ -13,12 +13,12 @@ struct Late {
     int value;
     std::string text;
     Late() : value(1), text("a string too long for the small-string buffer") { constructed++; }
-    ~Late() { std::printf("rank %d: destroyed late %d %s\n", my_rank, value, text.c_str()); }
+    ~Late() { printf("rank %d: destroyed late %d %s\n", my_rank, value, text.c_str()); }
 };
 
 struct Early {
     int value = 5;
-    ~Early() { std::printf("rank %d: destroyed early %d\n", my_rank, value); }
+    ~Early() { printf("rank %d: destroyed early %d\n", my_rank, value); }
 };
 
 thread_local Late late;

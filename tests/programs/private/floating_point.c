@@ -3,7 +3,7 @@
 //# isolate: image,none
 //# flags: -O1 -frounding-math -lm
 //# compare: mpich
-//# expect: ok on \d+ ranks
+//# expect: /ok on \d+ ranks/
 // The rounding mode, the exception flags and the enabled traps belong to a rank (MXCSR and x87 control word).
 #define _GNU_SOURCE
 #include "../check.h"

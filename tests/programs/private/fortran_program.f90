@@ -2,7 +2,7 @@
 !# vp: 1,4,8,64
 !# lib: fortran_shim.c
 !# compare: mpich
-!# expect: rank +0 common
+!# expect: /rank +0 common/
 ! A Fortran program whose COMMON blocks, SAVE and module variables, DATA and units are private to each rank.
 module state
   implicit none

@@ -2,7 +2,7 @@
 !# vp: 1,8
 !# lib: fortran_shim.c
 !# compare: mpich
-!# expect: rank 0 wrote 3 lines
+!# expect: /rank 0 wrote 3 lines/
 ! Buffered output of a Fortran program reaches stdout at the end, internal I/O, namelists, stream files, random numbers.
 program fortran_units
   implicit none

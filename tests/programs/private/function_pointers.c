@@ -4,7 +4,7 @@
 //# lib: lib_functions.c
 //# flags: -rdynamic -lm -ldl
 //# compare: mpich
-//# expect: ok on \d+ ranks
+//# expect: /ok on \d+ ranks/
 // A function has one address inside a rank, taken in the program, in a library, through dlsym or from data.
 #define _GNU_SOURCE
 #include "../check.h"

@@ -1,7 +1,7 @@
 //# p: 1,2
 //# vp: 1,4,8,64
 //# compare: mpich
-//# expect: rank 0 of \d+: 
+//# expect: /rank 0 of \d+: /
 // Every kind of variable of a C program is private to its rank: globals, statics, tables of pointers to them, .bss,
 // and thread-local variables of both kinds. Each rank writes its own values, lets others run, and finds them again.
 #include "../check.h"

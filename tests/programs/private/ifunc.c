@@ -2,7 +2,7 @@
 //# vp: 1,8
 //# lib: lib_ifunc.c
 //# compare: mpich
-//# expect: ok on \d+ ranks
+//# expect: /ok on \d+ ranks/
 // Functions chosen by a resolver at load time (IFUNC) in the program and in a library, called and through a pointer.
 #include "../check.h"
 

@@ -3,7 +3,7 @@
 //# isolate: image,none
 //# flags: -O2
 //# compare: mpich
-//# expect: ok on \d+ ranks
+//# expect: /ok on \d+ ranks/
 // Registers that a call must preserve keep their values across a blocking call (x86-64: rbx, rbp, r12-r15).
 #include "../check.h"
 

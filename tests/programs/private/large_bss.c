@@ -1,7 +1,7 @@
 //# p: 1,2
 //# vp: 1,4,8,64
 //# compare: mpich
-//# expect: ok on \d+ ranks
+//# expect: /ok on \d+ ranks/
 // 64 MiB of .bss per rank, of which little is touched: it must cost no memory that is not used.
 #include "../check.h"
 

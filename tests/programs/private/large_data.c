@@ -1,7 +1,7 @@
 //# p: 1,2
 //# vp: 1,8
 //# compare: mpich
-//# expect: ok on \d+ ranks
+//# expect: /ok on \d+ ranks/
 // 2 MiB of initialised data with pointers in between: every copy is relocated.
 #include "../check.h"
 

@@ -2,7 +2,7 @@
 //# vp: 1,4
 //# isolate: image,none
 //# compare: mpich
-//# expect: ok on \d+ ranks
+//# expect: /ok on \d+ ranks/
 // Local arrays of 600 KiB used from their far end first, as Fortran codes do.
 #include "../check.h"
 

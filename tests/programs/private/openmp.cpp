@@ -3,7 +3,7 @@
 //# flags: -fopenmp
 //# env: OMP_NUM_THREADS=2
 //# compare: mpich
-//# expect: rank 0: OpenMP sum
+//# expect: /rank 0: OpenMP sum/
 // OpenMP inside ranks: each rank has its own pool of threads, whose globals are the rank's.
 #include "../check.h"
 #include <omp.h>
@@ -57,7 +57,7 @@ int main(int argc, char **argv)
         }
     }
     CHECK_EQ(tasks, 1225);
-    std::printf("rank %d: OpenMP sum %.0f\n", rank, sum);
+    printf("rank %d: OpenMP sum %.0f\n", rank, sum);
     MPI_Finalize();
     return 0;
 }

@@ -3,7 +3,7 @@
 //# plugin: plugin_counter.c
 //# flags: -rdynamic -ldl
 //# compare: mpich
-//# expect: rank 0: plug-in 
+//# expect: /rank 0: plug-in /
 // Each rank opens a plug-in of its own: dlopen, dlsym, dlerror, dladdr, dlclose; a second dlopen gives the same copy.
 #define _GNU_SOURCE
 #include "../check.h"

@@ -3,7 +3,7 @@
 //# plugin: plugin_cxx_thrower.cpp
 //# flags: -ldl
 //# compare: mpich
-//# expect: rank 0: plug-in refuses 0
+//# expect: /rank 0: plug-in refuses 0/
 // An exception from a plug-in in C++ is caught by type in the program.
 #include "../check.h"
 #include <dlfcn.h>
@@ -30,7 +30,7 @@ int main(int argc, char **argv)
         what = e.what();
     }
     CHECK(std::string(text()) == "constructed by the plug-in and changed", "text is %s", text());
-    std::printf("rank %d: %s\n", rank, what.c_str());
+    printf("rank %d: %s\n", rank, what.c_str());
     MPI_Finalize();
     return 0;
 }

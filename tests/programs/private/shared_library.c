@@ -2,7 +2,7 @@
 //# vp: 1,4,8,64
 //# lib: lib_counter.c
 //# compare: mpich
-//# expect: rank 0: 10 rounds
+//# expect: /rank 0: 10 rounds/
 // A program with its own shared library: the library's globals and thread-local variables are private to the rank,
 // and program and library agree on every address (copy relocations, function pointers, thread-local symbols).
 #include "../check.h"

@@ -2,7 +2,7 @@
 //# vp: 1,4,8,64
 //# isolate: image,none
 //# compare: mpich
-//# expect: ok on \d+ ranks
+//# expect: /ok on \d+ ranks/
 // Half a mebibyte of stack in use across switches: recursion, alloca and variable-length arrays keep their contents.
 #include "../check.h"
 #include <alloca.h>

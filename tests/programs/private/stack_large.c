@@ -2,7 +2,7 @@
 //# vp: 1,8
 //# isolate: image,none
 //# run: --stack-size 64M
-//# expect: ok on \d+ ranks
+//# expect: /ok on \d+ ranks/
 // 40 MiB of stack when asked for. (A program started by another MPI gets the shell's limit: not compared.)
 #include "../check.h"
 

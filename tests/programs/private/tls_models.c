@@ -2,7 +2,7 @@
 //# vp: 1,8
 //# lib: lib_tls.c
 //# compare: mpich
-//# expect: ok on \d+ ranks
+//# expect: /ok on \d+ ranks/
 // Thread-local variables across modules in all four models, with alignment, large blocks, and pointers kept to them.
 #include "../check.h"
 #include <errno.h>

@@ -3,7 +3,7 @@
 //# isolate: image,none
 //# lib: lib_weak.c
 //# compare: mpich
-//# expect: ok on \d+ ranks
+//# expect: /ok on \d+ ranks/
 // Weak symbols: undefined ones are null, a definition in a library satisfies one, a strong one replaces a weak one.
 #include "../check.h"
 
