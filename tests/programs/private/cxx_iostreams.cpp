@@ -1,7 +1,7 @@
 //# p: 1,2
 //# vp: 1,4,8,64
-//# compare: mpich
-//# expect: /rank 0 says 255 1.500/
+//# expect-each: /^rank {rank} says (255 1.500|FF 1.5)$/
+//# expect-each: done {rank}
 // Each rank has its own std::cout: its format flags, its precision and its buffer are nobody else's.
 #include "../check.h"
 #include <fstream>
