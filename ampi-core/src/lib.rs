@@ -15,11 +15,7 @@
 pub mod arena;
 pub mod current;
 pub mod error;
-<<<<<<< HEAD
-// image joins with the loader
-=======
 pub mod image;
 pub mod job;
->>>>>>> tools
 pub mod net;
 pub mod pe;
