@@ -16,7 +16,7 @@
 use crate::abi::constants as c;
 use crate::errhandler::{self, Owner};
 use crate::handle::{Handle, HandleKind, Table};
-use crate::{attr, environment, info};
+use crate::{attr, comm, environment, info, pt2pt};
 use ampi_core::current;
 use std::cell::Cell;
 use std::rc::Rc;
@@ -46,7 +46,18 @@ pub struct Rank {
     pub attr: attr::State,
     pub errhandler: errhandler::State,
     pub fortran: environment::Fortran,
+    pub comms: Table<comm::Comm>,
+    pub messages: Table<pt2pt::probe::Probed>,
+    pub create_counts: comm::CreateCounts,
+    /// The function of the interface that was called last.
+    pub function: Cell<&'static str>,
+    /// The rank's program has ended.
+    pub ended: Cell<bool>,
+    /// The collective in which the rank is blocked: communicator handle and number of the operation.
+    pub meeting: Cell<Option<(Handle, u64)>>,
 }
+
+const _: () = assert!(align_of::<Rank>() == ampi_core::pe::CHARE_ALIGN);
 
 impl Rank {
     /// The state of rank `world_rank` of `world_size` before `MPI_Init`.
@@ -60,6 +71,13 @@ impl Rank {
             attr: attr::State::new(world_size),
             errhandler: errhandler::State::new(),
             fortran: environment::Fortran::default(),
+            p2p: pt2pt::State::default(),
+            comms: comm::table(),
+            messages: pt2pt::probe::table(),
+            create_counts: comm::CreateCounts::default(),
+            function: Cell::new(""),
+            ended: Cell::new(false),
+            meeting: Cell::new(None),
         });
         rank.info.predefine(c::MPI_INFO_ENV, Rc::new(info::environment(world_size)));
         rank

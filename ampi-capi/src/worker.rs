@@ -152,11 +152,17 @@ fn mapping(spec: &JobSpec) -> Result<Mapping> {
     })
 }
 
-/// The private-state library next to this library.
+/// The private-state library, which belongs to the tree of this executable: `bin/ampi-worker`, `lib/ampi/…`.
 fn private_library() -> Option<PathBuf> {
-    let own = image::symbols::path_of(main as *const () as usize)?;
-    let path = Path::new(&own).parent()?.join("ampi/libampi_private.so");
+    let own = std::env::current_exe().ok()?;
+    let path = own.parent()?.parent()?.join("lib/ampi/libampi_private.so");
     path.exists().then_some(path)
+}
+
+/// Is somebody tracing this process? Then gdb is told about every rank's image.
+fn debugged() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    status.lines().any(|l| l.strip_prefix("TracerPid:").is_some_and(|p| p.trim() != "0"))
 }
 
 fn prepare(args: &[OsString]) -> Result<Option<Plan>> {
@@ -170,12 +176,12 @@ fn prepare(args: &[OsString]) -> Result<Option<Plan>> {
     switch::use_reference(std::env::var_os("AMPI_SWITCH").is_some_and(|v| v == "corosensei"));
     let options = image::Options {
         isolate: match spec.isolate {
-            job::Isolate::Image => image::Isolate::Image,
-            job::Isolate::None => image::Isolate::None,
+            job::Isolate::Image => image::Isolation::Image,
+            job::Isolate::None => image::Isolation::None,
         },
-        ranks: spec.ranks as u32,
-        verbose: spec.verbose,
-        private_library: private_library(),
+        local_ranks: Some(spec.ranks),
+        private_lib_path: private_library(),
+        debugger: debugged(),
         ..image::Options::default()
     };
     let program = Program::load(Path::new(name), &options)?;
@@ -183,8 +189,16 @@ fn prepare(args: &[OsString]) -> Result<Option<Plan>> {
         print!("{}", program.explain());
         return Ok(None);
     }
-    let arena =
-        Arena::reserve(&ArenaConfig { slots: spec.ranks, stack_bytes: spec.stack_bytes, ..Default::default() })?;
+    let arena = Arena::reserve(ArenaConfig {
+        stack_bytes: spec.stack_bytes,
+        image_bytes: program.image_bytes(),
+        ..ArenaConfig::new(spec.ranks)
+    })?;
+    if spec.verbose {
+        for name in program.unresolved() {
+            let _ = writeln!(std::io::stderr(), "ampi: unresolved symbol {name}: calling it will end the job");
+        }
+    }
     let map = mapping(&spec)?;
     let job = Job::new(spec.pes as u32, spec.ranks as u32, &handlers());
     for r in 0..spec.ranks as u32 {
@@ -267,6 +281,7 @@ fn end_of(rank: &'static Rank, code: i32) -> ! {
 fn run(plan: Plan) -> i32 {
     static SERVICES: Services = Services;
     image::host::install(&SERVICES);
+    image::libc::install(image::libc_hooks());
     let plan: &'static Plan = Box::leak(Box::new(plan));
     if plan.spec.report_bindings {
         report_bindings(plan);
@@ -312,7 +327,6 @@ fn serve(plan: &'static Plan, id: PeId) {
         let _ = writeln!(std::io::stderr(), "ampi: PE {id}: {e}");
     }
     let pe = Pe::start(plan.job, id);
-    image::start_thread();
     let pools: &'static Pools = Box::leak(Box::default());
     for r in 0..plan.spec.ranks as u32 {
         let (address, home) = plan.job.find(r);
@@ -330,7 +344,7 @@ fn serve(plan: &'static Plan, id: PeId) {
 fn make_rank(plan: &'static Plan, pe: &'static Pe, rank: &'static Rank, pools: &'static Pools) -> Result<()> {
     let slot = plan.arena.slot(rank.world_rank as usize);
     let guest = plan.program.instantiate(slot, rank.world_rank, plan.spec.ranks as u32, &plan.args, &plan.env)?;
-    let stack = slot.stack();
+    let stack = guest.stack();
     let place = Place { stack_low: stack.start, stack_top: stack.end, fs_base: guest.fs_base };
     // SAFETY: the slot's stack and the guest's TLS block were made just now, for this task alone; slots are never freed
     // while the process lives. `start` runs on that stack, under that FS base.
