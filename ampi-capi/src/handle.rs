@@ -230,7 +230,11 @@ impl<T> Table<T> {
         // SAFETY: module rule; nothing foreign runs.
         let s = unsafe { &mut *self.cell.get() };
         if s.slots.len() >= INDEX_COUNT_MAX {
-            return crate::mpi_err!(MPI_ERR_INTERN, "this rank has {INDEX_COUNT_MAX} live {}s: free some", self.kind.word());
+            return crate::mpi_err!(
+                MPI_ERR_INTERN,
+                "this rank has {INDEX_COUNT_MAX} live {}s: free some",
+                self.kind.word()
+            );
         }
         s.slots.push(Slot { id: 0, generation: 1, object: None });
         Ok(encode(self.kind, 0, (s.slots.len() - 1) as u32))

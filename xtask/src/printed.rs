@@ -3,10 +3,10 @@
 //! | file | from |
 //! |---|---|
 //! | `include/mpi.h` | the table of entry points and the constants |
+//! | `ampi-capi/libmpi_abi.map`, the names that the library exports | the same |
+//! | `docs/compatibility/functions.md` | the table of entry points |
 //! | `ampi-capi/src/abi/constants.rs` | `ampi-capi/abi-data/constants.tsv` |
 //! | `docs/user-guide.md`, between two marks | the launcher's table of options |
-//!
-//! The linker's export map is printed too, but only at the build: nobody reads it.
 
 use crate::repository;
 use crate::run::write_if_changed;
@@ -16,21 +16,18 @@ use std::path::{Path, PathBuf};
 const HELP_START: &str = "<!-- printed by `cargo xtask gen`: ampirun --help -->";
 const HELP_END: &str = "<!-- end of ampirun --help -->";
 
-/// Names that `libmpi_abi.so` exports, as a version script.
-pub fn export_map() -> Result<String, String> {
-    Ok("{ global: MPI_*; PMPI_*; AMPI_*; ampi_*; local: *; };\n".into())
-}
-
 fn files(repository: &Path) -> Result<Vec<(PathBuf, String)>, String> {
     let read = |name: &str| {
         let path = repository.join(name);
         fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))
     };
     let guide = "docs/user-guide.md";
-    Ok(vec![
+    let mut files: Vec<(PathBuf, String)> = vec![
         ("ampi-capi/src/abi/constants.rs".into(), constants(&read("ampi-capi/abi-data/constants.tsv")?)?),
         (guide.into(), with_help(&read(guide)?, &ampi_wrappers::launch::help::text())?),
-    ])
+    ];
+    files.extend(ampi_capi::abi::print::files().into_iter().map(|(name, text)| (name.into(), text)));
+    Ok(files)
 }
 
 /// Prints every file.

@@ -13,8 +13,8 @@
 //! weak MPI_ names that a profiling tool replaces (rust-lang/rust#128071).
 
 use crate::packages::{self, For};
+use crate::repository;
 use crate::run::{cargo, run, up_to_date, write_if_changed};
-use crate::{printed, repository};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -96,8 +96,7 @@ fn headers(repository: &Path, root: &Path) -> Result<(), String> {
 /// `libampi_capi.a` → `libmpi_abi.so.1.0.0`, with exactly the names that the export map lists.
 fn library(release: &Path, root: &Path) -> Result<(), String> {
     let archive = release.join("libampi_capi.a");
-    let map = release.join("libmpi_abi.map");
-    write_if_changed(&map, &printed::export_map()?)?;
+    let map = crate::repository().join("ampi-capi/libmpi_abi.map");
     let library = root.join("lib").join(LIBRARY);
     if up_to_date(&library, [archive.as_path(), map.as_path()]) {
         return Ok(());
