@@ -12,6 +12,7 @@ pub mod errhandler;
 pub mod error;
 pub mod handle;
 pub mod info;
+pub mod memory;
 pub mod op;
 pub mod rank;
 pub mod status;

@@ -48,7 +48,7 @@ chapters! {
     off comm;
     off comm_errhandler;
     off comm_attr;
-    off type_attr;
+    on type_attr;
     off group;
     off cart;
     off pt2pt;
@@ -63,7 +63,7 @@ chapters! {
     off coll;
     off icoll;
     off pcoll;
-    off op;
+    on op;
     off extensions;
 }
 
