@@ -166,11 +166,10 @@ fn debugged() -> bool {
 }
 
 fn prepare(args: &[OsString]) -> Result<Option<Plan>> {
-    let spec = JobSpec::from_env()?;
-    let Some(name) = args.first() else {
+    let (Some(spec), Some(name)) = (JobSpec::from_env()?, args.first()) else {
         return Err(Error::Setting {
             name: "ampi-worker".into(),
-            why: "it is started by ampirun, with the program as its first argument".into(),
+            why: "it is started by ampirun, which describes the job in its environment".into(),
         });
     };
     switch::use_reference(std::env::var_os("AMPI_SWITCH").is_some_and(|v| v == "corosensei"));
