@@ -13,7 +13,8 @@
 //! Invariants:
 //! 1. A slot's `id` is the handle that is valid for it now, or 0; so one comparison checks kind, generation and use.
 //! 2. The generation of a slot grows with each reuse: a freed handle is recognised until its slot was reused 64 times.
-//! 3. Predefined objects occupy the slots `0..reserved` of their table (index = handle − first) and are never freed.
+//! 3. Predefined objects have slots of their own (index = handle − first), made when they are installed, and are never
+//!    freed: a rank that uses few of them pays for few.
 //!
 //! What this does not do: requests live in a slab of their own (point-to-point), with the same encoding.
 //!
@@ -143,6 +144,10 @@ pub trait Object: Sized + 'static {
     /// Error class of a bad handle.
     const ERROR: i32;
     fn table(me: &'static Rank) -> &'static Table<Self>;
+    /// The predefined object of `handle`, for kinds whose predefined objects are made when a rank first uses them.
+    fn predefined(_handle: Handle) -> Option<Self> {
+        None
+    }
 }
 
 struct Slot<T> {
@@ -154,6 +159,8 @@ struct Slot<T> {
 }
 
 struct Slots<T> {
+    /// Up to the highest predefined handle that was installed (invariant 3).
+    predefined: Vec<Slot<T>>,
     slots: Vec<Slot<T>>,
     /// Indices of free dynamic slots; the last freed is reused first (it is in cache).
     free: Vec<u32>,
@@ -164,7 +171,7 @@ pub struct Table<T> {
     kind: HandleKind,
     /// Handle of the predefined slot 0.
     first: usize,
-    /// Number of slots kept for predefined objects (invariant 3).
+    /// Number of handles that predefined objects may have.
     reserved: usize,
     cell: UnsafeCell<Slots<T>>,
 }
@@ -173,8 +180,8 @@ impl<T> Table<T> {
     /// An empty table whose predefined handles are `first..first + reserved` (all below 1024).
     pub fn new(kind: HandleKind, first: usize, reserved: usize) -> Self {
         assert!(first + reserved <= FIRST_DYNAMIC);
-        let slots = (0..reserved).map(|_| Slot { id: 0, generation: 0, object: None }).collect();
-        Table { kind, first, reserved, cell: UnsafeCell::new(Slots { slots, free: Vec::new() }) }
+        let slots = Slots { predefined: Vec::new(), slots: Vec::new(), free: Vec::new() };
+        Table { kind, first, reserved, cell: UnsafeCell::new(slots) }
     }
 
     /// Installs a predefined object under the ABI's `handle`.
@@ -182,7 +189,13 @@ impl<T> Table<T> {
         assert!((self.first..self.first + self.reserved).contains(&handle));
         // SAFETY: module rule: no other reference into the cell exists now; the old object is dropped after its end.
         let old = unsafe {
-            let slot = &mut (&mut (*self.cell.get()).slots)[handle - self.first];
+            let slots = &mut (*self.cell.get()).predefined;
+            let index = handle - self.first;
+            if slots.len() <= index {
+                slots.reserve_exact(index + 1 - slots.len());
+                slots.resize_with(index + 1, || Slot { id: 0, generation: 0, object: None });
+            }
+            let slot = &mut slots[index];
             slot.id = handle as u32;
             slot.object.replace(object)
         };
@@ -193,9 +206,13 @@ impl<T> Table<T> {
     #[inline(always)]
     pub fn get(&self, handle: Handle) -> Option<Rc<T>> {
         let h = handle.0;
-        let index = if h < FIRST_DYNAMIC { h.wrapping_sub(self.first) } else { index_of(handle) };
         // SAFETY: module rule; cloning an Rc runs no foreign code.
-        let slots = unsafe { &(*self.cell.get()).slots };
+        let s = unsafe { &*self.cell.get() };
+        let (slots, index) = if h < FIRST_DYNAMIC {
+            (&s.predefined, h.wrapping_sub(self.first))
+        } else {
+            (&s.slots, index_of(handle))
+        };
         match slots.get(index) {
             Some(slot) if slot.id as usize == h => slot.object.clone(),
             _ => None,
@@ -230,11 +247,7 @@ impl<T> Table<T> {
         // SAFETY: module rule; nothing foreign runs.
         let s = unsafe { &mut *self.cell.get() };
         if s.slots.len() >= INDEX_COUNT_MAX {
-            return crate::mpi_err!(
-                MPI_ERR_INTERN,
-                "this rank has {INDEX_COUNT_MAX} live {}s: free some",
-                self.kind.word()
-            );
+            return crate::mpi_err!(MPI_ERR_INTERN, "this rank has {INDEX_COUNT_MAX} live {}s: free some", self.kind.word());
         }
         s.slots.push(Slot { id: 0, generation: 1, object: None });
         Ok(encode(self.kind, 0, (s.slots.len() - 1) as u32))
@@ -287,7 +300,7 @@ impl<T> Table<T> {
     pub fn live_count(&self) -> usize {
         // SAFETY: module rule.
         let s = unsafe { &*self.cell.get() };
-        s.slots.len() - self.reserved - s.free.len()
+        s.slots.len() - s.free.len()
     }
 }
 

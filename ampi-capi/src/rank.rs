@@ -16,7 +16,7 @@
 use crate::abi::constants as c;
 use crate::errhandler::{self, Owner};
 use crate::handle::{Handle, HandleKind, Table};
-use crate::{attr, comm, environment, info, pt2pt};
+use crate::{attr, comm, datatype, environment, group, info, op, pt2pt};
 use ampi_core::current;
 use std::cell::Cell;
 use std::rc::Rc;
@@ -43,9 +43,12 @@ pub struct Rank {
     /// The provided level: an `MPI_THREAD_*` constant.
     pub thread_level: Cell<i32>,
     pub info: Table<info::Info>,
+    pub types: Table<datatype::handle::Type>,
+    pub ops: Table<op::handle::Op>,
     pub attr: attr::State,
     pub errhandler: errhandler::State,
     pub fortran: environment::Fortran,
+    pub groups: Table<group::calls::GroupObject>,
     pub comms: Table<comm::Comm>,
     pub messages: Table<pt2pt::probe::Probed>,
     pub create_counts: comm::CreateCounts,
@@ -68,9 +71,12 @@ impl Rank {
             phase: Cell::new(Phase::BeforeInit),
             thread_level: Cell::new(c::MPI_THREAD_SINGLE),
             info: Table::new(HandleKind::Info, c::MPI_INFO_NULL, 8),
+            types: Table::new(HandleKind::Datatype, c::MPI_DATATYPE_NULL, 256),
+            ops: Table::new(HandleKind::Op, c::MPI_OP_NULL, 32),
             attr: attr::State::new(world_size),
             errhandler: errhandler::State::new(),
             fortran: environment::Fortran::default(),
+            groups: Table::new(HandleKind::Group, c::MPI_GROUP_NULL, 2),
             p2p: pt2pt::State::default(),
             comms: comm::table(),
             messages: pt2pt::probe::table(),
@@ -139,11 +145,7 @@ impl Rank {
     pub fn start_chapters(&'static self) {
         let handler = self.errhandler.initial.get();
         let world = crate::worker::world();
-        comm::Comm::new(self, world.clone(), handler.clone(), None).predefine(
-            self,
-            c::MPI_COMM_WORLD,
-            "MPI_COMM_WORLD",
-        );
+        comm::Comm::new(self, world.clone(), handler.clone(), None).predefine(self, c::MPI_COMM_WORLD, "MPI_COMM_WORLD");
         let group = Arc::new(crate::group::Group::single(self.world_rank));
         let alone = comm::Shared::with_context(comm::shared::SELF_CONTEXT, group, self.p2p.pe().job());
         comm::Comm::new(self, alone, handler, None).predefine(self, c::MPI_COMM_SELF, "MPI_COMM_SELF");

@@ -4,7 +4,7 @@
 //! 1, 2, 4, 8, … bytes have loops of their own, as a call of memcpy costs more than such a run.
 //!
 //! # Safety
-//! Raw pointers live in this file and in [`UserBuf`] only. The `_raw` functions require that the memory which the
+//! Raw pointers live in this file and in `memory` only. The `_raw` functions require that the memory which the
 //! datatype describes for the given packed range, relative to the base address, may be accessed, and that the stream
 //! side has `to - from` bytes. The walk never leaves the requested range, and packed offsets are checked against the
 //! datatype's size by the safe functions. Source and destination may overlap (programs do that, though the standard
@@ -12,9 +12,10 @@
 
 #![allow(unsafe_code)]
 
+use super::Datatype;
 use super::walk::{self, Rows, Sink};
-use super::{Datatype, UserBuf};
 use crate::error::MpiResult;
+use crate::memory::Address;
 use crate::mpi_err;
 use std::mem::MaybeUninit;
 use std::ops::Range;
@@ -369,28 +370,28 @@ fn check_range(datatype: &Datatype, count: i64, range: &Range<i64>, stream: usiz
 }
 
 /// Packs the bytes `range` of the packed stream of `count` elements at `src` into `dst`, which has as many bytes.
-pub fn pack(datatype: &Datatype, src: UserBuf, count: i64, range: Range<i64>, dst: &mut [u8]) -> MpiResult {
+pub fn pack(datatype: &Datatype, src: Address, count: i64, range: Range<i64>, dst: &mut [u8]) -> MpiResult {
     check_range(datatype, count, &range, dst.len())?;
-    // SAFETY: the range lies within `count` elements, which the UserBuf vouches for; `dst` has its length.
-    unsafe { pack_raw(datatype, src.address(), range.start, range.end, dst.as_mut_ptr()) };
+    // SAFETY: the range lies within `count` elements, which the caller of the MPI function vouches for; `dst` has its length.
+    unsafe { pack_raw(datatype, src.0 as *const u8, range.start, range.end, dst.as_mut_ptr()) };
     Ok(())
 }
 
 /// Unpacks `src` as the bytes `range` of the packed stream of `count` elements at `dst`.
-pub fn unpack(datatype: &Datatype, src: &[u8], dst: UserBuf, count: i64, range: Range<i64>) -> MpiResult {
+pub fn unpack(datatype: &Datatype, src: &[u8], dst: Address, count: i64, range: Range<i64>) -> MpiResult {
     check_range(datatype, count, &range, src.len())?;
-    // SAFETY: the range lies within `count` elements, which the UserBuf vouches for; `src` has its length.
-    unsafe { unpack_raw(datatype, src.as_ptr(), dst.address(), range.start, range.end) };
+    // SAFETY: the range lies within `count` elements, which the caller of the MPI function vouches for; `src` has its length.
+    unsafe { unpack_raw(datatype, src.as_ptr(), dst.0 as *mut u8, range.start, range.end) };
     Ok(())
 }
 
 /// Copies the first `bytes` packed bytes of `scount` elements to `dcount` elements of another type, without an
 /// intermediate copy where one side is contiguous.
 pub fn copy(
-    src: UserBuf,
+    src: Address,
     sdt: &Datatype,
     scount: i64,
-    dst: UserBuf,
+    dst: Address,
     ddt: &Datatype,
     dcount: i64,
     bytes: i64,
@@ -399,8 +400,8 @@ pub fn copy(
     if bytes < 0 || bytes > room {
         return mpi_err!(MPI_ERR_INTERN, "copy of {bytes} bytes between datatypes with room for {room}");
     }
-    // SAFETY: both sides have at least `bytes` packed bytes in the counts that the UserBufs vouch for.
-    unsafe { copy_raw(src.address(), sdt, dst.address(), ddt, bytes) };
+    // SAFETY: both sides have at least `bytes` packed bytes in the counts that the caller of the MPI function vouches for.
+    unsafe { copy_raw(src.0 as *const u8, sdt, dst.0 as *mut u8, ddt, bytes) };
     Ok(())
 }
 
@@ -415,16 +416,4 @@ pub fn for_each_run(
     check_range(datatype, count, &range, (range.end - range.start).max(0) as usize)?;
     walk::elements(&mut visit, &datatype.layout, datatype.extent(), range.start, range.end);
     Ok(())
-}
-
-/// Copies `bytes` to the buffer.
-pub(super) fn write_bytes(buf: UserBuf, bytes: &[u8]) {
-    // SAFETY: the UserBuf vouches for the bytes that its user accounts for.
-    unsafe { std::ptr::copy(bytes.as_ptr(), buf.address(), bytes.len()) }
-}
-
-/// Copies from the buffer to `bytes`.
-pub(super) fn read_bytes(buf: UserBuf, bytes: &mut [u8]) {
-    // SAFETY: the UserBuf vouches for the bytes that its user accounts for.
-    unsafe { std::ptr::copy(buf.address().cast_const(), bytes.as_mut_ptr(), bytes.len()) }
 }

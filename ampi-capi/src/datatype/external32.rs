@@ -10,12 +10,13 @@
 //!
 //! Elements are packed natively in small pieces and converted by the runs of the type's signature.
 
+use super::Datatype;
 use super::basic::{Basic, Repr};
-use super::engine::{pack, read_bytes, unpack, write_bytes};
+use super::engine::{pack, unpack};
 use super::packing::advance;
-use super::{Datatype, UserBuf};
 use crate::abi::constants as c;
 use crate::error::MpiResult;
+use crate::memory::{self, Address};
 use crate::mpi_err;
 use crate::op::extended;
 
@@ -101,10 +102,10 @@ fn pieces(
 /// MPI_Pack_external (MPI-5.0 §5.3).
 pub fn pack_external(
     datarep: &str,
-    inbuf: UserBuf,
+    inbuf: Address,
     count: i64,
     datatype: &Datatype,
-    outbuf: UserBuf,
+    outbuf: Address,
     outsize: i64,
     position: &mut i64,
 ) -> MpiResult {
@@ -118,7 +119,7 @@ pub fn pack_external(
         let external = &mut external[..scalars * s.external];
         pack(datatype, inbuf, count, range, native)?;
         to_external(s, native, external)?;
-        write_bytes(outbuf.offset(start + at), external);
+        memory::store(outbuf.add(start + at), external);
         Ok(())
     })?;
     *position = end;
@@ -128,10 +129,10 @@ pub fn pack_external(
 /// MPI_Unpack_external (MPI-5.0 §5.3).
 pub fn unpack_external(
     datarep: &str,
-    inbuf: UserBuf,
+    inbuf: Address,
     insize: i64,
     position: &mut i64,
-    outbuf: UserBuf,
+    outbuf: Address,
     count: i64,
     datatype: &Datatype,
 ) -> MpiResult {
@@ -143,7 +144,7 @@ pub fn unpack_external(
         let scalars = (range.end - range.start) as usize / s.native;
         let native = &mut native[..scalars * s.native];
         let external = &mut external[..scalars * s.external];
-        read_bytes(inbuf.offset(start + at), external);
+        external.copy_from_slice(memory::view(inbuf.add(start + at), external.len()));
         to_native(s, external, native);
         unpack(datatype, native, outbuf, count, range)
     })?;
@@ -233,10 +234,8 @@ mod tests {
         assert_eq!(back, values);
     }
 
-    #[allow(unsafe_code)]
-    fn test_buf<T>(p: *const T) -> UserBuf {
-        // SAFETY: the tests use buffers of the size they name, which outlive the calls.
-        unsafe { UserBuf::source(p.cast()) }
+    fn test_buf<T>(p: *const T) -> Address {
+        Address(p.expose_provenance())
     }
 
     #[test]

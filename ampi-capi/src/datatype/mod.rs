@@ -10,6 +10,7 @@
 //! | signature | which basic types, in which order | `signature` |
 //!
 //! and the envelope: the call that made it. Everything is computed when the type is made; commit only sets a flag.
+//! What a rank's handles name is a [`handle::Type`]; the MPI calls are in [`calls`].
 //! Bytes are moved by [`pack`], [`unpack`] and [`copy`], for any range of the packed stream.
 //!
 //! Invariants:
@@ -21,17 +22,18 @@
 mod array;
 mod assemble;
 mod basic;
+pub mod calls;
 mod construct;
 mod engine;
 mod envelope;
 mod external32;
+pub mod handle;
 mod layout;
 mod packing;
 mod predefined;
 mod received;
 mod recipe;
 mod signature;
-mod user_buf;
 mod walk;
 
 #[cfg(test)]
@@ -47,7 +49,6 @@ pub use external32::{pack_external, pack_external_size, unpack_external};
 pub use packing::{pack_into, pack_size, unpack_from};
 pub use predefined::{predefined, predefined_by_index};
 pub use signature::Signature;
-pub use user_buf::UserBuf;
 
 use crate::error::MpiResult;
 use crate::mpi_err;

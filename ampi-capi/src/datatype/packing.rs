@@ -1,8 +1,9 @@
 //! MPI_Pack, MPI_Unpack and MPI_Pack_size (MPI-5.0 §5.2). The packed form has no header: it is the message's bytes.
 
-use super::{Datatype, UserBuf, copy, predefined};
+use super::{Datatype, copy, predefined};
 use crate::abi::constants as c;
 use crate::error::MpiResult;
+use crate::memory::Address;
 use crate::mpi_err;
 
 /// MPI_Pack_size: an upper bound, here exact, for what [`pack_into`] adds to a pack buffer.
@@ -30,16 +31,16 @@ pub(super) fn advance(what: &str, size: i64, position: i64, bytes: i64) -> MpiRe
 /// MPI_Pack (MPI-5.0 §5.2): appends `count` elements at `position` of the pack buffer `outbuf` of `outsize` bytes and
 /// moves `position` behind them.
 pub fn pack_into(
-    inbuf: UserBuf,
+    inbuf: Address,
     count: i64,
     datatype: &Datatype,
-    outbuf: UserBuf,
+    outbuf: Address,
     outsize: i64,
     position: &mut i64,
 ) -> MpiResult {
     let bytes = datatype.packed_size(count)?;
     let end = advance("outsize", outsize, *position, bytes)?;
-    copy(inbuf, datatype, count, outbuf.offset(*position), packed(), bytes, bytes)?;
+    copy(inbuf, datatype, count, outbuf.add(*position), packed(), bytes, bytes)?;
     *position = end;
     Ok(())
 }
@@ -47,16 +48,16 @@ pub fn pack_into(
 /// MPI_Unpack (MPI-5.0 §5.2): takes `count` elements from `position` of the pack buffer `inbuf` of `insize` bytes and
 /// moves `position` behind them.
 pub fn unpack_from(
-    inbuf: UserBuf,
+    inbuf: Address,
     insize: i64,
     position: &mut i64,
-    outbuf: UserBuf,
+    outbuf: Address,
     count: i64,
     datatype: &Datatype,
 ) -> MpiResult {
     let bytes = datatype.packed_size(count)?;
     let end = advance("insize", insize, *position, bytes)?;
-    copy(inbuf.offset(*position), packed(), bytes, outbuf, datatype, count, bytes)?;
+    copy(inbuf.add(*position), packed(), bytes, outbuf, datatype, count, bytes)?;
     *position = end;
     Ok(())
 }

@@ -1,15 +1,16 @@
 //! The datatype engine against the naive model: random nested types, and the standard's examples.
-//!
-//! # Safety
-//! The tests make buffers that cover the touched bytes of their datatypes, and addresses inside them.
-
-#![allow(unsafe_code)]
 
 use super::model::{Recipe, Typemap};
 use super::*;
 use crate::abi::constants as c;
+use crate::memory::Address;
 use proptest::prelude::*;
 use std::sync::Arc;
+
+/// Where a test's buffer lies.
+fn address<T>(buffer: &mut [T]) -> Address {
+    Address(buffer.as_mut_ptr().expose_provenance())
+}
 
 /// A buffer that covers `count` elements, with the address that displacement 0 has.
 struct Memory {
@@ -25,9 +26,8 @@ impl Memory {
         Memory { bytes: (0..(high - low) as usize).map(fill).collect(), origin: -low }
     }
 
-    fn buf(&mut self) -> UserBuf {
-        // SAFETY: the buffer covers what the tests' datatypes describe, relative to the origin.
-        unsafe { UserBuf::new(self.bytes.as_mut_ptr().wrapping_offset(self.origin as isize)) }
+    fn buf(&mut self) -> Address {
+        address(&mut self.bytes).add(self.origin)
     }
 
     fn at(&self, disp: i64) -> u8 {
@@ -249,8 +249,7 @@ proptest! {
         let mut memory = Memory::new(&map, count, |i| i as u8);
         let size = pack_size(count, &t).unwrap();
         let mut out = vec![0u8; size as usize + 5];
-        // SAFETY: the buffer has `size + 5` bytes.
-        let packed = unsafe { UserBuf::new(out.as_mut_ptr()) };
+        let packed = address(&mut out);
         let mut position = 5;
         pack_into(memory.buf(), count, &t, packed, size + 5, &mut position).unwrap();
         prop_assert_eq!(position, size + 5);
@@ -335,9 +334,7 @@ fn columns_resized_to_one_element_interleave() {
     let column = Datatype::resized(&column, 0, 8, Form::Int).unwrap();
     let mut matrix: Vec<f64> = (0..16).map(f64::from).collect();
     let mut transposed = [0f64; 16];
-    // SAFETY: 4 columns of the 4 x 4 matrix.
-    let (src, dst) =
-        unsafe { (UserBuf::new(matrix.as_mut_ptr().cast()), UserBuf::new(transposed.as_mut_ptr().cast())) };
+    let (src, dst) = (address(&mut matrix), address(&mut transposed));
     copy(src, &column, 4, dst, &t(c::MPI_DOUBLE), 16, 128).unwrap();
     let expected: Vec<f64> = (0..16).map(|i| f64::from(i % 4 * 4 + i / 4)).collect();
     assert_eq!(transposed.to_vec(), expected);
@@ -436,9 +433,7 @@ fn large_scattered_copies_go_through_both_ways() {
     for (s, d) in [(&short, &long), (&long, &short), (&short, &other)] {
         let mut src: Vec<i32> = (0..6000).collect();
         let mut dst = vec![-1i32; 6000];
-        // SAFETY: the types reach at most 6000 ints.
-        let (a, b) =
-            unsafe { (UserBuf::new(src.as_mut_ptr().cast()), UserBuf::new(dst.as_mut_ptr().cast())) };
+        let (a, b) = (address(&mut src), address(&mut dst));
         copy(a, s, 1, b, d, 1, 12000).unwrap();
         let places = |t: &Datatype| {
             let mut all = Vec::new();

@@ -6,6 +6,7 @@
 //!
 //! Invariants: members are distinct; a progression is never kept as a list; a list has at least two members.
 
+pub mod calls;
 mod sets;
 
 use crate::abi::constants as c;

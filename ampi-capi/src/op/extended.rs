@@ -1,13 +1,13 @@
 //! Number formats without a Rust type: long double and binary128 (loops in `c/extended.c`), binary16 (crate `half`).
 //!
 //! # Safety
-//! The C functions have the contract of [`Kernel`](super::Kernel), the conversions that of their slices' lengths,
+//! The C functions have the contract of [`Loop`](super::kernel::Loop), the conversions that of their slices' lengths,
 //! which are checked here.
 
 #![allow(unsafe_code)]
 
-use super::kernel::{Apply, Complex, MaxOp, MinOp, ProdOp, SumOp, each};
-use super::{Kernel, PredefinedOp};
+use super::PredefinedOp;
+use super::kernel::{Apply, Complex, Loop, MaxOp, MinOp, ProdOp, SumOp, each};
 use crate::datatype::Repr;
 use half::f16;
 
@@ -16,12 +16,12 @@ unsafe extern "C" {
     fn ampi_quad_to_ld(from: *const u8, to: *mut u8, n: usize);
 }
 
-/// Declares a C kernel and a Rust twin with the type of [`Kernel`].
+/// Declares a C kernel and a Rust twin with the type of [`Loop`].
 macro_rules! c_kernels {
     ($($name:ident = $c:ident;)*) => {
         $(
             /// # Safety
-            /// As [`Kernel`].
+            /// As [`Loop`].
             unsafe fn $name(a: *const u8, b: *mut u8, n: usize) {
                 unsafe extern "C" {
                     fn $c(a: *const u8, b: *mut u8, n: usize);
@@ -80,7 +80,7 @@ impl Apply<Complex<f16>> for ProdOp {
     }
 }
 
-pub(super) fn find(op: PredefinedOp, repr: Repr) -> Option<Kernel> {
+pub(super) fn find(op: PredefinedOp, repr: Repr) -> Option<Loop> {
     use PredefinedOp::*;
     Some(match (op, repr) {
         (Sum, Repr::F16) => each::<f16, SumOp>(),

@@ -4,13 +4,33 @@
 //! loop exists twice, for the baseline and for AVX2, and the CPU decides at look-up.
 //!
 //! # Safety
-//! Kernels are unsafe functions: see [`Kernel`](super::Kernel). Elements are read and written unaligned, so alignment
+//! Kernels are unsafe functions: see [`Loop`]. Elements are read and written unaligned, so alignment
 //! is no condition; overlap of the two sides is none either.
 
 #![allow(unsafe_code)]
 
-use super::{Kernel, PredefinedOp};
+use super::PredefinedOp;
 use crate::datatype::{Basic, Class, Repr};
+use crate::memory::Address;
+
+/// `f(in, inout, n)`: `inout[i] = in[i] op inout[i]` for `n` elements, an extent apart.
+///
+/// To call one is unsafe: both addresses must have `n` elements of the datatype that it was looked up for.
+pub(super) type Loop = unsafe fn(*const u8, *mut u8, usize);
+
+/// The loop of a predefined operation on a predefined datatype.
+#[derive(Debug, Clone, Copy)]
+pub struct Kernel(pub(super) Loop);
+
+impl Kernel {
+    /// `inout[i] = in[i] op inout[i]` for `n` elements, an extent apart, of the datatype that the kernel was looked up
+    /// for. The addresses stand for memory of that length ([`crate::memory`]).
+    #[inline(always)]
+    pub fn apply(self, input: Address, inout: Address, n: usize) {
+        // SAFETY: the contract of addresses: both sides have `n` elements of the kernel's datatype.
+        unsafe { (self.0)(input.0 as *const u8, inout.0 as *mut u8, n) }
+    }
+}
 
 /// An operation on two elements: the first from `in`, the second from `inout`.
 pub(super) trait Apply<T> {
@@ -48,7 +68,7 @@ unsafe fn avx2<T: Copy, O: Apply<T>>(a: *const u8, b: *mut u8, n: usize) {
 }
 
 /// The best loop for this CPU.
-pub(super) fn each<T: Copy, O: Apply<T>>() -> Kernel {
+pub(super) fn each<T: Copy, O: Apply<T>>() -> Loop {
     #[cfg(target_arch = "x86_64")]
     if std::arch::is_x86_feature_detected!("avx2") {
         return avx2::<T, O>;
@@ -154,7 +174,7 @@ unsafe fn replace<const N: usize>(a: *const u8, b: *mut u8, n: usize) {
 /// None: nothing is touched.
 unsafe fn no_op(_: *const u8, _: *mut u8, _: usize) {}
 
-fn integers<O>(repr: Repr) -> Option<Kernel>
+fn integers<O>(repr: Repr) -> Option<Loop>
 where
     O: Apply<i8> + Apply<i16> + Apply<i32> + Apply<i64> + Apply<i128>,
     O: Apply<u8> + Apply<u16> + Apply<u32> + Apply<u64>,
@@ -173,7 +193,7 @@ where
     })
 }
 
-fn floats<O: Apply<f32> + Apply<f64>>(repr: Repr) -> Option<Kernel> {
+fn floats<O: Apply<f32> + Apply<f64>>(repr: Repr) -> Option<Loop> {
     match repr {
         Repr::F32 => Some(each::<f32, O>()),
         Repr::F64 => Some(each::<f64, O>()),
@@ -181,7 +201,7 @@ fn floats<O: Apply<f32> + Apply<f64>>(repr: Repr) -> Option<Kernel> {
     }
 }
 
-fn complexes<O: Apply<Complex<f32>> + Apply<Complex<f64>>>(repr: Repr) -> Option<Kernel> {
+fn complexes<O: Apply<Complex<f32>> + Apply<Complex<f64>>>(repr: Repr) -> Option<Loop> {
     match repr {
         Repr::ComplexF32 => Some(each::<Complex<f32>, O>()),
         Repr::ComplexF64 => Some(each::<Complex<f64>, O>()),
@@ -190,7 +210,7 @@ fn complexes<O: Apply<Complex<f32>> + Apply<Complex<f64>>>(repr: Repr) -> Option
 }
 
 /// The loop for an operation that [`PredefinedOp::allows`] on the type, if this module has it.
-pub(super) fn find(op: PredefinedOp, basic: Basic) -> Option<Kernel> {
+pub(super) fn find(op: PredefinedOp, basic: Basic) -> Option<Loop> {
     let repr = basic.repr();
     match op {
         PredefinedOp::Sum => {

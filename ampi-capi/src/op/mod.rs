@@ -5,15 +5,17 @@
 //! | `kernel` | elementwise loops for integers, floating-point, complex and logical types |
 //! | `pairs` | MPI_MINLOC and MPI_MAXLOC |
 //! | [`extended`] | long double, binary128 (in C) and binary16 |
-//! | [`reduce`] | combining the contributions of many ranks in rank order |
+//! | [`handle`] | operations as objects of a rank |
+//! | [`calls`] | the MPI calls |
 //!
 //! A predefined operation on a predefined datatype is a [`Kernel`], found by one table look-up per call. Derived
 //! datatypes, also contiguous ones and duplicates, are not allowed with predefined operations (§6.9.2).
 
+pub mod calls;
 pub mod extended;
+pub mod handle;
 mod kernel;
 mod pairs;
-pub mod reduce;
 #[cfg(test)]
 mod tests;
 
@@ -23,10 +25,7 @@ use crate::error::MpiResult;
 use crate::mpi_err;
 use std::fmt;
 
-/// `kernel(in, inout, n)`: `inout[i] = in[i] op inout[i]` for `n` elements, an extent apart.
-///
-/// To call one is unsafe: both addresses must have `n` elements of the datatype that it was looked up for.
-pub type Kernel = unsafe fn(*const u8, *mut u8, usize);
+pub use kernel::Kernel;
 
 /// The predefined operations (MPI-5.0 §6.9.2, §12.3.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -145,40 +144,6 @@ impl fmt::Display for PredefinedOp {
     }
 }
 
-/// The function of a user operation: its address in the program, and which of the two prototypes it has. Calling it
-/// is the entry points' business, as the function takes a datatype handle.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum UserFunction {
-    /// `MPI_User_function`: `int *len`.
-    Int(usize),
-    /// `MPI_User_function_c`: `MPI_Count *len`.
-    Large(usize),
-}
-
-/// MPI_Op_create (MPI-5.0 §6.9.5).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct UserOp {
-    pub function: UserFunction,
-    pub commute: bool,
-}
-
-/// Any operation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Op {
-    Predefined(PredefinedOp),
-    User(UserOp),
-}
-
-impl Op {
-    /// MPI_Op_commutative (MPI-5.0 §6.9.6).
-    pub fn commutes(self) -> bool {
-        match self {
-            Op::Predefined(op) => op.commutes(),
-            Op::User(op) => op.commute,
-        }
-    }
-}
-
 /// The loop for an operation on a basic type, if the standard defines it.
 pub fn kernel(op: PredefinedOp, basic: Basic) -> Option<Kernel> {
     if !op.allows(basic.class()) {
@@ -187,10 +152,11 @@ pub fn kernel(op: PredefinedOp, basic: Basic) -> Option<Kernel> {
     kernel::find(op, basic)
         .or_else(|| pairs::find(op, basic.repr()))
         .or_else(|| extended::find(op, basic.repr()))
+        .map(Kernel)
 }
 
 /// The loop for an operation on a datatype, or MPI_ERR_OP in a sentence that names both (MPI-5.0 §6.9.2).
-pub fn kernel_for(op: PredefinedOp, datatype: &Datatype) -> MpiResult<(Kernel, Basic)> {
+pub fn kernel_for(op: PredefinedOp, datatype: &Datatype) -> MpiResult<Kernel> {
     let Some(basic) = datatype.basic() else {
         return mpi_err!(
             MPI_ERR_OP,
@@ -200,7 +166,7 @@ pub fn kernel_for(op: PredefinedOp, datatype: &Datatype) -> MpiResult<(Kernel, B
         );
     };
     match kernel(op, basic) {
-        Some(kernel) => Ok((kernel, basic)),
+        Some(kernel) => Ok(kernel),
         None if basic.handle() == c::MPI_CHAR => mpi_err!(
             MPI_ERR_OP,
             "{op} is not defined on MPI_CHAR, which is for printable characters; use MPI_SIGNED_CHAR or \

@@ -1,8 +1,8 @@
 //! MPI_MINLOC and MPI_MAXLOC on pairs of value and index (MPI-5.0 §6.9.4): the smaller (larger) value, and the smaller
 //! index among equal values.
 
-use super::kernel::{Apply, each};
-use super::{Kernel, PredefinedOp};
+use super::PredefinedOp;
+use super::kernel::{Apply, Loop, each};
 use crate::datatype::Repr;
 
 /// The C struct of a pair type; Fortran's pairs are two numbers of the same type.
@@ -32,7 +32,7 @@ macro_rules! located {
 located!(MinlocOp, <);
 located!(MaxlocOp, >);
 
-fn on_pairs<O>(repr: Repr) -> Option<Kernel>
+fn on_pairs<O>(repr: Repr) -> Option<Loop>
 where
     O: Apply<Pair<f32, i32>> + Apply<Pair<f64, i32>> + Apply<Pair<i64, i32>> + Apply<Pair<i32, i32>>,
     O: Apply<Pair<i16, i32>> + Apply<Pair<f32, f32>> + Apply<Pair<f64, f64>>,
@@ -49,7 +49,7 @@ where
     })
 }
 
-pub(super) fn find(op: PredefinedOp, repr: Repr) -> Option<Kernel> {
+pub(super) fn find(op: PredefinedOp, repr: Repr) -> Option<Loop> {
     match op {
         PredefinedOp::Minloc => on_pairs::<MinlocOp>(repr),
         PredefinedOp::Maxloc => on_pairs::<MaxlocOp>(repr),

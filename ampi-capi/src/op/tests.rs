@@ -1,12 +1,8 @@
 //! Every operation on every type, against small exact integers: all formats represent them exactly.
-//!
-//! # Safety
-//! Kernels are called on arrays that have the named number of elements.
-
-#![allow(unsafe_code)]
 
 use super::*;
 use crate::datatype::{Form, Repr, predefined};
+use crate::memory::Address;
 use half::f16;
 
 /// A small integer in a representation; complex numbers get `imaginary` too.
@@ -62,8 +58,8 @@ fn run(op: PredefinedOp, basic: Basic, a: &[Vec<u8>], b: &[Vec<u8>]) -> Vec<u8> 
     let input = [vec![0], a.concat()].concat();
     let mut inout = [vec![0], b.concat()].concat();
     let kernel = kernel(op, basic).unwrap();
-    // SAFETY: both arrays have `a.len()` elements after the first byte.
-    unsafe { kernel(input.as_ptr().add(1), inout.as_mut_ptr().add(1), a.len()) };
+    let at = |start: *const u8| Address(start.expose_provenance() + 1);
+    kernel.apply(at(input.as_ptr()), at(inout.as_mut_ptr()), a.len());
     inout.split_off(1)
 }
 
@@ -202,49 +198,4 @@ fn complex_infinities_survive_products() {
     let z = |re: f64, im: f64| [re.to_ne_bytes(), im.to_ne_bytes()].concat();
     let product = run(PredefinedOp::Prod, basic, &[z(f64::INFINITY, f64::NAN)], &[z(2.0, 0.0)]);
     assert_eq!(f64::from_ne_bytes(product[..8].try_into().unwrap()), f64::INFINITY);
-}
-
-#[test]
-fn contributions_are_combined_from_the_left() {
-    // Floating-point sums whose result depends on the brackets.
-    let basic = Basic::from_handle(c::MPI_FLOAT).unwrap();
-    let kernel = kernel(PredefinedOp::Sum, basic).unwrap();
-    let n = 10_000;
-    let ranks: Vec<Vec<f32>> = (0..7)
-        .map(|r| (0..n).map(|i| (r as f32 * 1e6 + 0.1).powi(2) * (1.0 - (i % 3) as f32)).collect())
-        .collect();
-    let expected: Vec<f32> =
-        (0..n).map(|i| ranks[1..].iter().fold(ranks[0][i], |acc, r| acc + r[i])).collect();
-    for in_place in [None, Some(0), Some(4)] {
-        let mut dst = in_place.map_or(vec![0f32; n], |r: usize| ranks[r].clone());
-        let to = dst.as_mut_ptr().cast::<u8>();
-        let srcs: Vec<*const u8> = (0..7)
-            .map(|r| if in_place == Some(r) { to.cast_const() } else { ranks[r].as_ptr().cast() })
-            .collect();
-        // SAFETY: all arrays have `n` floats.
-        unsafe { reduce::reduce_many(kernel, 4, to, &srcs, n) };
-        assert_eq!(dst, expected, "{in_place:?}");
-    }
-}
-
-#[test]
-fn operations_that_do_not_commute_keep_the_rank_order_and_the_brackets() {
-    // Strings: in op inout = "(in inout)".
-    for ranks in 1..6usize {
-        let texts = std::cell::RefCell::new(vec![String::new(), String::new()]);
-        let at = |i: usize| i as *mut u8;
-        let srcs: Vec<*const u8> = (0..ranks).map(|r| at(100 + r).cast_const()).collect();
-        reduce::fold_left(
-            &srcs,
-            at(0),
-            at(1),
-            |from, to| texts.borrow_mut()[to as usize] = (from as usize - 100).to_string(),
-            |input, inout| {
-                let mut texts = texts.borrow_mut();
-                texts[inout as usize] = format!("({}{})", texts[input as usize], texts[inout as usize]);
-            },
-        );
-        let expected = (1..ranks).fold("0".to_string(), |acc, r| format!("({acc}{r})"));
-        assert_eq!(texts.borrow()[0], expected);
-    }
 }

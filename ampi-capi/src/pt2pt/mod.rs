@@ -173,7 +173,9 @@ impl Target {
     pub fn of(buf: Address, count: i64, ty: &Arc<Datatype>) -> Target {
         match ty.is_contiguous(count) {
             Some((offset, bytes)) => Target::Contiguous { at: buf.add(offset), capacity: bytes as usize },
-            None => Target::Typed { at: buf, count, ty: ty.clone(), capacity: (ty.size() * count) as usize },
+            None => {
+                Target::Typed { at: buf, count, ty: ty.clone(), capacity: (ty.size() * count) as usize }
+            }
         }
     }
 }
@@ -194,8 +196,13 @@ pub fn transmit(
         return send_here(me, Rank::of_chare(chare), e, payload, synchronous, with);
     }
     if bytes <= INLINE && !synchronous {
-        let head =
-            Head { dst: e.to, context: e.context, key: e.key, kind: EAGER_INLINE, inline_len: bytes as u8 };
+        let head = Head {
+            dst: e.to,
+            context: e.context,
+            key: e.key,
+            kind: EAGER_INLINE,
+            inline_len: bytes as u8,
+        };
         pe.send_to(to_pe, &head, memory::view(at, bytes));
         release(me, payload);
     } else if bytes <= EAGER_BYTES_MAX && !synchronous {
@@ -307,7 +314,7 @@ fn arrived(to: &'static Rank, m: &'static Message) {
 pub(crate) fn deposit(r: &Request, from: Address, n: usize) {
     match &*r.target.borrow() {
         Target::Contiguous { at, .. } => memory::copy(*at, from, n),
-        Target::Typed { at, count, ty, .. } => memory::unpack(ty, *at, from, n),
+        Target::Typed { at, ty, .. } => memory::unpack(ty, *at, from, n),
     }
 }
 

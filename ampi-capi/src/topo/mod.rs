@@ -6,3 +6,4 @@ mod dims;
 
 pub use calls::*;
 pub use cart::Cart;
+

@@ -110,8 +110,7 @@ impl LateDatatype {
     /// The datatype, which must exist and be committed.
     #[inline(always)]
     pub fn get<T: Object + Committed>(self, me: &'static Rank) -> MpiResult<Rc<T>> {
-        let object = look_up::<T>(me, self.handle, self.name)?;
-        if object.committed() { Ok(object) } else { Err(not_committed(self.handle, self.name)) }
+        look_up_committed(me, self.handle, self.name)
     }
 }
 
@@ -122,8 +121,33 @@ plain_kind!(DatatypeIfUsed: usize => LateDatatype, |me, v, name| Ok(LateDatatype
 pub fn look_up<T: Object>(me: &'static Rank, handle: Handle, name: &str) -> MpiResult<Rc<T>> {
     match T::table(me).get(handle) {
         Some(object) => Ok(object),
+        None => look_up_predefined(me, handle, name),
+    }
+}
+
+/// The first use of a predefined object, or an error.
+#[cold]
+#[inline(never)]
+fn look_up_predefined<T: Object>(me: &'static Rank, handle: Handle, name: &str) -> MpiResult<Rc<T>> {
+    match T::predefined(handle) {
+        Some(object) => {
+            let object = Rc::new(object);
+            T::table(me).predefine(handle.0, object.clone());
+            Ok(object)
+        }
         None => Err(bad_handle::<T>(handle, name)),
     }
+}
+
+/// The datatype that `handle` names, which must be committed.
+#[inline(always)]
+pub fn look_up_committed<T: Object + Committed>(
+    me: &'static Rank,
+    handle: Handle,
+    name: &str,
+) -> MpiResult<Rc<T>> {
+    let object = look_up::<T>(me, handle, name)?;
+    if object.committed() { Ok(object) } else { Err(not_committed(handle, name)) }
 }
 
 #[cold]
@@ -286,8 +310,10 @@ unbound! {
 }
 
 // The objects that exist. One line each:
-//   bind!(Comm, CommInOut => crate::comm::Comm);
-//   bind!(@datatypes Datatype, AnyDatatype, DatatypeInOut => crate::datatype::handle::Type);
+bind!(Comm, CommInOut => crate::comm::Comm);
 bind!(Info, InfoInOut => crate::info::Info);
 bind!(@or_null InfoOrNull => crate::info::Info);
 bind!(Errhandler, ErrhandlerInOut => crate::errhandler::Errhandler);
+bind!(@datatypes Datatype, AnyDatatype, DatatypeInOut => crate::datatype::handle::Type);
+bind!(Op, OpInOut => crate::op::handle::Op);
+bind!(Group, GroupInOut => crate::group::calls::GroupObject);

@@ -143,7 +143,7 @@ buffer_kind! {
 }
 
 #[cfg(test)]
-pub mod on_stack {
+pub mod room {
     //! String buffers for unit tests of semantic functions.
     use super::*;
 
@@ -159,9 +159,9 @@ mod tests {
     #[test]
     fn a_string_is_cut_to_the_room_and_terminated() {
         let mut b = [0xffu8; 8];
-        assert_eq!(on_stack::string(&mut b).write(b"abcdef", 4), 3);
+        assert_eq!(room::string(&mut b).write(b"abcdef", 4), 3);
         assert_eq!(&b[..5], b"abc\0\xff");
-        assert_eq!(on_stack::string(&mut b).write(b"abcdef", 0), 0);
+        assert_eq!(room::string(&mut b).write(b"abcdef", 0), 0);
         assert_eq!(b[0], b'a');
     }
 
