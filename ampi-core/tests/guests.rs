@@ -97,8 +97,8 @@ const WAYS: &[&[&str]] = &[
     &["n=4"],
     &["n=3", "map=baked"],
     &["n=16", "threads=2"],
-    &["n=3", "move=1"],
-    &["n=3", "move=1", "threads=2"],
+    &["n=3", "move=1", "slot=64"],
+    &["n=3", "move=1", "threads=2", "slot=64"],
 ];
 
 #[test]
@@ -293,7 +293,17 @@ fn static_pie_is_refused() {
 
 #[test]
 fn calling_an_undefined_function_names_it() {
-    let program = build("cc", "missing.c", "missing", &["-Wl,--unresolved-symbols=ignore-all"]);
+    // Linked against a library that has the function, run with one that lacks it.
+    let lib = kit().dir.join("libchanged.so").display().to_string();
+    let compile = |code: &str| {
+        let source = kit().dir.join("changed.c");
+        std::fs::write(&source, code).unwrap();
+        tool("cc", &["-shared", "-fPIC", &source.display().to_string(), "-Wl,-soname,libchanged.so", "-o", &lib]);
+    };
+    compile("void defined_nowhere(void) {}");
+    let here = format!("-L{}", kit().dir.display());
+    let program = build("cc", "missing.c", "missing", &[&here, "-lchanged"]);
+    compile("int something_else;");
     let out = run(&["n=2"], &program, &[]);
     assert_eq!(out.status.code(), Some(127));
     assert!(String::from_utf8_lossy(&out.stderr).contains("defined_nowhere"));
