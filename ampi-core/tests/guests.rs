@@ -32,7 +32,11 @@ fn kit() -> &'static Kit {
         // target/<profile>/deps/guests-... -> target/<profile>/examples
         let profile = std::env::current_exe().unwrap().parent().unwrap().parent().unwrap().to_path_buf();
         let host = profile.join("examples/libguest_host.so");
-        assert!(host.exists(), "{} is built by cargo test (or cargo build --examples)", host.display());
+        // `cargo test --test guests` alone does not build examples.
+        let release: &[&str] = if profile.ends_with("release") { &["--release"] } else { &[] };
+        let mut cargo = vec!["build", "--quiet", "-p", "ampi-core", "--example", "guest_host"];
+        cargo.extend(release);
+        tool(env!("CARGO"), &cargo);
         let dir = profile.join("guests");
         std::fs::create_dir_all(&dir).unwrap();
         let worker = dir.join("worker");
@@ -41,16 +45,46 @@ fn kit() -> &'static Kit {
         let source = text(&package.join("worker/worker.c"));
         let (w, h) = (text(&worker), text(&host));
         let rpath = format!("-Wl,-rpath,{}", profile.join("examples").display());
-        tool("cc", &["-O2", "-Wall", "-Wextra", "-Werror", "-fPIE", "-ftls-model=local-exec", &source, "-pie", "-rdynamic", "-Wl,-z,now", &h, &rpath, "-o", &w]);
+        tool(
+            "cc",
+            &[
+                "-O2",
+                "-Wall",
+                "-Wextra",
+                "-Werror",
+                "-fPIE",
+                "-ftls-model=local-exec",
+                &source,
+                "-pie",
+                "-rdynamic",
+                "-Wl,-z,now",
+                &h,
+                &rpath,
+                "-o",
+                &w,
+            ],
+        );
         let stub = text(&dir.join("libampi_test.so"));
-        tool("cc", &["-shared", "-fPIC", &text(&sources().join("stub.c")), "-Wl,-soname,libampi_test.so", "-o", &stub]);
+        tool(
+            "cc",
+            &[
+                "-shared",
+                "-fPIC",
+                &text(&sources().join("stub.c")),
+                "-Wl,-soname,libampi_test.so",
+                "-o",
+                &stub,
+            ],
+        );
         let private_lib = dir.join("libampi_private.so");
         let mut args: Vec<String> = std::fs::read_dir(package.join("c/private"))
             .unwrap()
             .map(|f| text(&f.unwrap().path()))
             .filter(|f| f.ends_with(".c"))
             .collect();
-        args.extend(["-shared", "-fPIC", "-O2", "-w", "-Wl,-soname,libampi_private.so", "-o"].map(String::from));
+        args.extend(
+            ["-shared", "-fPIC", "-O2", "-w", "-Wl,-soname,libampi_private.so", "-o"].map(String::from),
+        );
         args.push(text(&private_lib));
         tool("cc", &args.iter().map(String::as_str).collect::<Vec<_>>());
         Kit { dir, worker, private_lib }
@@ -61,7 +95,8 @@ fn kit() -> &'static Kit {
 fn build(compiler: &str, source: &str, name: &str, flags: &[&str]) -> PathBuf {
     let k = kit();
     let out = k.dir.join(name);
-    let (from, to, lib) = (sources().join(source), out.display().to_string(), format!("-L{}", k.dir.display()));
+    let (from, to, lib) =
+        (sources().join(source), out.display().to_string(), format!("-L{}", k.dir.display()));
     let from = from.display().to_string();
     let mut args = vec!["-O1", "-g", from.as_str(), "-o", to.as_str()];
     args.extend(flags);
@@ -73,7 +108,12 @@ fn build(compiler: &str, source: &str, name: &str, flags: &[&str]) -> PathBuf {
 fn run(settings: &[&str], program: &Path, args: &[&str]) -> Output {
     let k = kit();
     let mut c = Command::new("timeout");
-    c.arg("120").arg(&k.worker).args(settings).arg(format!("private={}", k.private_lib.display())).arg(program).args(args);
+    c.arg("120")
+        .arg(&k.worker)
+        .args(settings)
+        .arg(format!("private={}", k.private_lib.display()))
+        .arg(program)
+        .args(args);
     c.env("AMPI_TEST_VARIABLE", "value").env("LD_LIBRARY_PATH", &k.dir).current_dir(&k.dir).output().unwrap()
 }
 
@@ -82,7 +122,12 @@ fn expect(settings: &[&str], program: &Path, args: &[&str], line: &str) -> Strin
     let out = run(settings, program, args);
     let text = String::from_utf8_lossy(&out.stdout).into_owned();
     let mut report = String::new();
-    let _ = write!(report, "{settings:?} {}\n{text}\n{}", program.display(), String::from_utf8_lossy(&out.stderr));
+    let _ = write!(
+        report,
+        "{settings:?} {}\n{text}\n{}",
+        program.display(),
+        String::from_utf8_lossy(&out.stderr)
+    );
     assert!(out.status.success(), "{:?}\n{report}", out.status);
     let n = settings.iter().find_map(|s| s.strip_prefix("n=")).map_or(4, |n| n.parse().unwrap());
     for r in 0..n {
@@ -131,7 +176,11 @@ fn lld_layout_is_loaded_segment_by_segment() {
     // rustc brings an lld along on every machine that can build this; clang or gcc may find one too.
     let found = ["-fuse-ld=lld", "-fuse-ld=mold"].iter().find(|f| {
         let args = ["-x", "c", "-", "-shared", "-o", "/dev/null", f];
-        Command::new("cc").args(args).stdin(std::process::Stdio::null()).output().is_ok_and(|o| o.status.success())
+        Command::new("cc")
+            .args(args)
+            .stdin(std::process::Stdio::null())
+            .output()
+            .is_ok_and(|o| o.status.success())
     });
     let Some(flag) = found else {
         eprintln!("no other linker than ld here; skipped");
@@ -205,7 +254,13 @@ fn dlopen_gives_each_rank_its_own_plugin() {
     for dialect in ["-mtls-dialect=gnu", "-mtls-dialect=gnu2"] {
         tool("c++", &["-shared", "-fPIC", "-O1", dialect, &from, "-o", &to]);
         let program = build("c++", "dl.cpp", "dl", &["-rdynamic"]);
-        for way in [&["n=4"][..], &["n=3", "map=baked"], &["n=8", "threads=2"], &["n=3", "isolate=image", "debugger=1"]] {
+        for way in [
+            &["n=4"][..],
+            &["n=3", "map=baked"],
+            &["n=8", "threads=2"],
+            &["n=3", "debugger=1"],
+            &["n=3", "move=1", "slot=64"],
+        ] {
             expect(way, &program, &[&to], "rank R dl fine");
         }
     }
@@ -216,6 +271,36 @@ fn threads_of_a_rank_have_its_variables() {
     let program = build("c++", "threads.cpp", "threads", &["-pthread"]);
     expect(&["n=4"], &program, &[], "rank R threads fine");
     expect(&["n=8", "threads=2"], &program, &[], "rank R threads fine");
+}
+
+#[test]
+fn openmp_teams_are_private() {
+    let program = build("cc", "openmp.c", "openmp", &["-fopenmp"]);
+    expect(&["n=4"], &program, &[], "rank R openmp fine");
+    expect(&["n=8", "threads=2"], &program, &[], "rank R openmp fine");
+}
+
+#[test]
+fn rust_programs_run_unchanged() {
+    let k = kit();
+    let (from, to) = (sources().join("rust.rs").display().to_string(), k.dir.join("rust"));
+    let here = k.dir.display().to_string();
+    tool(
+        "rustc",
+        &[
+            "--edition=2024",
+            "-Copt-level=1",
+            &from,
+            "-L",
+            &here,
+            "-lampi_test",
+            "-o",
+            &to.display().to_string(),
+        ],
+    );
+    for way in WAYS {
+        expect(way, &to, &[], "rank R rust fine");
+    }
 }
 
 #[test]
@@ -264,12 +349,22 @@ fn what_cannot_be_private_is_refused_with_advice() {
     std::fs::write(&text, "hello").unwrap();
     assert!(refused(&text).contains("not an ELF file"));
     let needs = k.dir.join("libgone.so");
-    tool("cc", &["-shared", "-x", "c", "/dev/null", "-Wl,-soname,libgone.so", "-o", &needs.display().to_string()]);
+    tool(
+        "cc",
+        &["-shared", "-x", "c", "/dev/null", "-Wl,-soname,libgone.so", "-o", &needs.display().to_string()],
+    );
     let here = format!("-L{}", k.dir.display());
     let program = variant("needs-gone", &[undefined, &here, "-Wl,--no-as-needed", "-lgone"]);
     std::fs::remove_file(&needs).unwrap();
     let message = refused(&program);
     assert!(message.contains("libgone.so") && message.contains("LD_LIBRARY_PATH"), "{message}");
+    if Command::new("cc")
+        .args(["-fsanitize=address", "-x", "c", "/dev/null", "-shared", "-o", "/dev/null"])
+        .output()
+        .is_ok_and(|o| o.status.success())
+    {
+        assert!(refused(&variant("asan", &[undefined, "-fsanitize=address"])).contains("sanitizer"));
+    }
     // -m32 and other processors: a changed header is enough.
     let mut bytes = std::fs::read(&program).unwrap();
     bytes[18] = 183;
@@ -298,7 +393,10 @@ fn calling_an_undefined_function_names_it() {
     let compile = |code: &str| {
         let source = kit().dir.join("changed.c");
         std::fs::write(&source, code).unwrap();
-        tool("cc", &["-shared", "-fPIC", &source.display().to_string(), "-Wl,-soname,libchanged.so", "-o", &lib]);
+        tool(
+            "cc",
+            &["-shared", "-fPIC", &source.display().to_string(), "-Wl,-soname,libchanged.so", "-o", &lib],
+        );
     };
     compile("void defined_nowhere(void) {}");
     let here = format!("-L{}", kit().dir.display());

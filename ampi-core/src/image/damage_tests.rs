@@ -59,7 +59,8 @@ fn originals() -> &'static [Vec<u8>] {
         ];
         let build = |flags: &&[&str]| {
             let out = dir.join("out");
-            let done = Command::new("cc").arg("-O1").args(*flags).arg(&source).arg("-o").arg(&out).status().unwrap();
+            let done =
+                Command::new("cc").arg("-O1").args(*flags).arg(&source).arg("-o").arg(&out).status().unwrap();
             assert!(done.success());
             std::fs::read(&out).unwrap()
         };
@@ -94,7 +95,13 @@ fn take_through(bytes: Vec<u8>) -> crate::error::Result<(usize, usize, usize)> {
     let (data, runs) = r.image.into_runs(&libs, 0);
     for run in &runs {
         let (from, to) = (u64::from(run.offset), u64::from(run.offset) + run.bytes as u64);
-        assert!(libs[0].elf.loads.iter().any(|s| s.writable && s.vaddr <= from && to <= s.end().next_multiple_of(4096)));
+        assert!(
+            libs[0]
+                .elf
+                .loads
+                .iter()
+                .any(|s| s.writable && s.vaddr <= from && to <= s.end().next_multiple_of(4096))
+        );
     }
     Ok((data.len(), r.adds.len(), r.indirect.len()))
 }

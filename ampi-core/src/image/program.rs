@@ -388,7 +388,13 @@ fn check_is_program(elf: &Elf) -> Result<()> {
 
 /// Lays out `libs` from `offset` and gives their thread-local blocks a place, static ones in the worker's `reserve`.
 /// Returns the end.
-pub(super) fn place(libs: &mut [Library], offset: u64, at_start: bool, static_tls: &mut u64, reserve: u64) -> Result<u64> {
+pub(super) fn place(
+    libs: &mut [Library],
+    offset: u64,
+    at_start: bool,
+    static_tls: &mut u64,
+    reserve: u64,
+) -> Result<u64> {
     let mut end = lay_out(libs, offset);
     for l in libs {
         let Some(t) = l.elf.tls else { continue };

@@ -61,7 +61,9 @@ pub unsafe extern "C" fn std_isatty(fd: c_int) -> c_int {
 pub extern "C" fn std_replace(fd: c_int, real: c_int) -> c_int {
     match Guest::current() {
         Some(g) if (0..3).contains(&fd) => {
-            g.libc.std_fds.replace(fd as usize, if real < 0 { files::View::Closed } else { files::View::Fd(real) });
+            g.libc
+                .std_fds
+                .replace(fd as usize, if real < 0 { files::View::Closed } else { files::View::Fd(real) });
             0
         }
         _ => super::fail(::libc::EBADF),

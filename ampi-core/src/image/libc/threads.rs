@@ -208,7 +208,11 @@ pub unsafe extern "C" fn sched_setaffinity(pid: c_int, size: usize, set: *const 
     unsafe { ::libc::sched_setaffinity(pid, size, set) }
 }
 
-pub unsafe extern "C" fn pthread_setaffinity_np(thread: pthread_t, size: usize, set: *const cpu_set_t) -> c_int {
+pub unsafe extern "C" fn pthread_setaffinity_np(
+    thread: pthread_t,
+    size: usize,
+    set: *const cpu_set_t,
+) -> c_int {
     if Guest::current().is_some_and(|g| thread as usize == g.fs_base) {
         return 0;
     }
@@ -232,7 +236,11 @@ pub unsafe extern "C" fn sched_getaffinity(pid: c_int, size: usize, set: *mut cp
     unsafe { ::libc::sched_getaffinity(pid, size, set) }
 }
 
-pub unsafe extern "C" fn pthread_getaffinity_np(thread: pthread_t, size: usize, set: *mut cpu_set_t) -> c_int {
+pub unsafe extern "C" fn pthread_getaffinity_np(
+    thread: pthread_t,
+    size: usize,
+    set: *mut cpu_set_t,
+) -> c_int {
     if Guest::current().is_some_and(|g| thread as usize == g.fs_base) {
         // SAFETY: forwarded contract.
         return if unsafe { sched_getaffinity(0, size, set) } == 0 { 0 } else { super::errno() };
