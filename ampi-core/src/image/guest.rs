@@ -134,11 +134,13 @@ impl Guest {
         }
         instance.register();
         guests()[slot.index() as usize].store(at as *mut Guest, Ordering::Release);
+        super::libc::attach(guest);
         Ok(guest)
     }
 
     /// Forgets the rank in this process: it has moved away or ended. The slot may be unmapped afterwards.
-    pub fn depart(&self) {
+    pub fn depart(&'static self) {
+        super::libc::detach(self);
         guests()[self.slot.index() as usize].store(std::ptr::null_mut(), Ordering::Release);
         if std::ptr::eq(self.image(), &self.loader.own) {
             self.image().unregister();
@@ -225,6 +227,7 @@ impl Program {
             plant(guest);
         }
         guests()[slot.index() as usize].store(at as *mut Guest, Ordering::Release);
+        super::libc::attach(guest);
         if self.options.debugger {
             debugger::add(instance);
         }
@@ -262,4 +265,15 @@ pub unsafe fn enter_thread(guest: &'static Guest) {
     current::set_word(current::GUEST, std::ptr::from_ref(guest) as usize);
     let shared = current::word(current::FLAGS) & FLAG_SHARED_IMAGE;
     current::set_word(current::FLAGS, current::FLAG_GUEST_THREAD | shared);
+}
+
+/// Writes the initial thread-local variables of the guest's program below `thread_pointer`, the one in force of a thread
+/// that the guest just created.
+#[allow(unsafe_code)]
+pub(super) fn init_thread_tls(guest: &'static Guest, thread_pointer: usize) {
+    let instance = guest.image();
+    for group in instance.groups() {
+        // SAFETY: every thread of a worker has the reserve below its thread pointer.
+        unsafe { instance.init_static_tls(group, thread_pointer) };
+    }
 }

@@ -40,3 +40,8 @@ pub use instance::Instance;
 pub use program::{Isolation, Mapping, Options, Program};
 pub use start::fini;
 pub use tls::{check_host, set_fs_base};
+
+/// What the libc overrides need from the loader: for [`libc::install`].
+pub fn libc_hooks() -> libc::Hooks {
+    libc::Hooks { fini: start::fini_hook, init_thread_tls: guest::init_thread_tls }
+}

@@ -119,6 +119,10 @@ impl SharedSymbols for ProcessSymbols {
             if let Some(a) = override_of(text) {
                 return Some(a as u64);
             }
+            // How the private library of libc state names the function that it stands before.
+            if let Some(real) = text.strip_prefix("ampi_real_") {
+                return process_symbol(real.as_bytes(), None).map(|a| a as u64);
+            }
         }
         process_symbol(name, version).map(|a| a as u64)
     }

@@ -327,3 +327,9 @@ pub unsafe fn fini(guest: &Guest) {
         }
     }
 }
+
+/// [`fini`] as the libc overrides call it, from `exit` of the running rank.
+pub(super) fn fini_hook(guest: &'static Guest) {
+    // SAFETY: `exit` runs on the guest's stack under its FS base.
+    unsafe { fini(guest) }
+}

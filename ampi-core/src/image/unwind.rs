@@ -108,3 +108,13 @@ fn describe(instance: &Instance, lib: &Library) -> libc::dl_phdr_info {
         dlpi_tls_data: block as *mut c_void,
     }
 }
+
+/// [`find_object`] for the worker executable, which defines `_dl_find_object` for the whole process.
+///
+/// # Safety
+/// `out` is writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ampi_find_object(pc: usize, out: *mut FoundObject) -> c_int {
+    // SAFETY: by the contract.
+    unsafe { find_object(pc, out) }
+}
