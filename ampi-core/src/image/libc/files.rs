@@ -206,10 +206,13 @@ pub(super) fn become_child(g: &Guest) {
 
 /// Waits for input on the job's stdin without holding up other ranks.
 fn await_input(fd: c_int) {
-    if rank().is_some() {
+    if let Some((g, _)) = rank() {
+        // A suspension inside getline on stdin: what runs meanwhile must not allocate in the rank's heap.
+        let redirect = g.libc.redirect.swap(0, Ordering::Relaxed);
         let mut p = ::libc::pollfd { fd, events: ::libc::POLLIN, revents: 0 };
         // SAFETY: one valid structure.
         time::repeat(None, || unsafe { ::libc::poll(&mut p, 1, 0) });
+        g.libc.redirect.store(redirect, Ordering::Relaxed);
     }
 }
 

@@ -39,8 +39,7 @@ fn checked(p: *mut u8) -> *mut c_void {
 
 /// The heap in whose slot `address` lies, with its rank; `None` outside the arena and for ranks that are not here.
 pub fn heap_of(address: usize) -> Option<(&'static Heap, u32)> {
-    let g = super::state::guest_of_slot(arena::owner_of(address)?)?;
-    Some((&g.heap, g.rank))
+    Guest::owner_of(address).map(|g| (&g.heap, g.rank))
 }
 
 #[cold]

@@ -165,9 +165,7 @@ pub extern "C-unwind" fn exit(code: c_int) -> ! {
     {
         (hooks.fini)(g);
     }
-    if let Some(ops) = super::private::ops(g) {
-        (ops.finish)();
-    }
+    super::private::finish(g);
     leave(g, code & 0xff, true)
 }
 

@@ -27,6 +27,7 @@ struct Record {
     guest: &'static Guest,
     task: usize,
     user: usize,
+    flags: usize,
 }
 
 /// The process's affinity before PEs bound themselves to cores.
@@ -66,9 +67,9 @@ extern "C-unwind" fn enter(record: *mut c_void) -> *mut c_void {
         (hooks.init_thread_tls)(r.guest, current::fs_base());
     }
     current::set_word(current::GUEST, r.guest as *const Guest as usize);
+    current::set_word(current::FLAGS, r.flags | current::FLAG_GUEST_THREAD);
     current::set_word(current::TASK, r.task);
     current::set_word(current::USER, r.user);
-    current::set_word(current::FLAGS, current::FLAG_GUEST_THREAD);
     // SAFETY: the record is a block of the rank's heap; the others are plain calls of this thread for itself.
     unsafe {
         let _ = r.guest.heap.free(record.cast());
@@ -115,10 +116,11 @@ pub unsafe extern "C" fn pthread_create(
         return ::libc::EAGAIN;
     }
     let (task, user) = (current::word(current::TASK), current::word(current::USER));
+    let flags = current::word(current::FLAGS);
     guest.libc.threads.fetch_add(1, Ordering::Relaxed);
     // SAFETY: a fresh block, large and aligned enough; forwarded contract.
     unsafe {
-        record.write(Record { start, argument, guest, task, user });
+        record.write(Record { start, argument, guest, task, user, flags });
         let r = real_pthread_create(thread, attributes, enter, record.cast());
         if r != 0 {
             guest.libc.threads.fetch_sub(1, Ordering::Relaxed);
