@@ -98,6 +98,15 @@ fn apply(guest: &Guest) {
     }
 }
 
+/// The rank has ended or left this process: it takes no directory along.
+pub(super) fn forget(guest: &Guest) {
+    let fd = guest.libc.directory.fd.swap(-1, Ordering::Relaxed);
+    if fd >= 0 {
+        // SAFETY: our own descriptor.
+        unsafe { ::libc::close(fd) };
+    }
+}
+
 /// Makes the thread's directory the rank's own, does `change`, and remembers where that led.
 fn change(change: impl FnOnce() -> c_int) -> c_int {
     let Some((g, _)) = rank() else { return change() };
