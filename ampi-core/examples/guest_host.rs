@@ -262,6 +262,13 @@ fn run(words: &[String]) -> Result<i32, String> {
         debugger: number("debugger", 0) == 1,
         ..Options::default()
     };
+    // The runtime's own panics must unwind with the process's _dl_find_object in the worker.
+    assert!(
+        std::panic::catch_unwind(|| std::hint::black_box(Option::<i32>::None)
+            .is_none()
+            .then(|| std::panic::resume_unwind(Box::new(1))))
+        .is_err()
+    );
     let start = Instant::now();
     let program = Program::load(Path::new(&words[split]), &options).map_err(|e| e.to_string())?;
     if number("explain", 0) == 1 {
@@ -324,7 +331,7 @@ fn run(words: &[String]) -> Result<i32, String> {
                 if (*t).done {
                     live.fetch_sub(1, Ordering::SeqCst);
                 } else {
-                    if moving {
+                    if moving && (*t).guest.libc.pinned_by().is_none() {
                         take_round_trip(t, program);
                     }
                     queue.lock().unwrap().push_back(t as usize);
