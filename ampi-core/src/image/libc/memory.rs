@@ -183,8 +183,8 @@ pub unsafe extern "C" fn malloc_usable_size(p: *mut c_void) -> usize {
         return 0;
     }
     match heap_of(p as usize).filter(|(h, _)| h.contains(p as usize)) {
-        // SAFETY: inside that heap.
         Some((h, _)) => {
+            // SAFETY: inside that heap.
             unsafe { h.usable_size(p.cast()) }.unwrap_or_else(|e| bad("malloc_usable_size", p, e))
         }
         // SAFETY: a block of glibc.

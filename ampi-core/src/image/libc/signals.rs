@@ -15,6 +15,8 @@
 //! # Safety
 //! Calls handlers at addresses the guest registered.
 #![allow(unsafe_code)]
+// The unsafe functions are libc's: their contracts are the manual's.
+#![allow(clippy::missing_safety_doc, clippy::new_without_default)]
 
 use super::time::{self, Backoff};
 use super::{is_forked_child, rank};
@@ -118,10 +120,9 @@ pub(super) fn deliver_pending(g: &'static Guest) -> bool {
     let due = g.libc.signals.with(|s| {
         if s.seen_total != total {
             s.seen_total = total;
-            for sig in 1..COUNT {
-                let n = ARRIVED[sig].load(Ordering::Relaxed);
-                if s.seen[sig] != n {
-                    s.seen[sig] = n;
+            for (sig, (seen, arrived)) in s.seen.iter_mut().zip(&ARRIVED).enumerate().skip(1) {
+                let n = arrived.load(Ordering::Relaxed);
+                if std::mem::replace(seen, n) != n {
                     s.pending |= bit(sig as c_int);
                 }
             }

@@ -139,9 +139,10 @@ pub fn detach(guest: &Guest) {
     cwd::forget(guest);
 }
 
-/// Before the suspended rank's memory leaves this process (under the guest's FS base, on another stack): its streams are
-/// flushed and leave libc's list.
+/// Before the suspended rank's memory is taken away from this process (under the guest's FS base, on another stack): its
+/// streams are flushed and leave libc's list. Changes the rank's memory, so its bytes are copied afterwards.
 pub fn depart(guest: &'static Guest) {
+    cwd::depart(guest);
     if let Some(ops) = super::private::ops(guest) {
         (ops.flush)();
         (ops.depart)();
@@ -150,6 +151,7 @@ pub fn depart(guest: &'static Guest) {
 
 /// After the rank's memory came to this process and [`attach`] was called (under the guest's FS base, on another stack).
 pub fn arrive(guest: &'static Guest) {
+    cwd::arrive(guest);
     if let Some(ops) = super::private::ops(guest) {
         (ops.arrive)();
     }
