@@ -113,7 +113,6 @@ fn every_line_has_a_sentence() {
 
 #[test]
 fn enabled_entry_points_are_linked_under_both_names() {
-    // SAFETY: the weak names are this test's own symbols.
     #[allow(unsafe_code)]
     unsafe extern "C" {
         fn MPI_Get_version(version: *mut i32, subversion: *mut i32) -> i32;
