@@ -33,7 +33,7 @@ describe! {
     AnyDatatype, "MPI_Datatype @", "&Rc<Type>";
     DatatypeHandle, "MPI_Datatype @", "Handle";
     /// A datatype that is only significant at some processes: the semantic function looks it up where it is.
-    DatatypeIfUsed, "MPI_Datatype @", "LateDatatype";
+    DatatypeIfUsed, "MPI_Datatype @", "Handle";
     DatatypeInOut, "MPI_Datatype *@", "HandleInOut<Type>";
     NewDatatype, "MPI_Datatype *@", "OutHandle";
     Op, "MPI_Op @", "&Rc<Op>";
@@ -99,23 +99,7 @@ pub trait Committed {
     fn committed(&self) -> bool;
 }
 
-/// A datatype argument that was not looked at yet.
-#[derive(Debug, Clone, Copy)]
-pub struct LateDatatype {
-    pub handle: Handle,
-    pub name: &'static str,
-}
-
-impl LateDatatype {
-    /// The datatype, which must exist and be committed.
-    #[inline(always)]
-    pub fn get<T: Object + Committed>(self, me: &'static Rank) -> MpiResult<Rc<T>> {
-        let object = look_up::<T>(me, self.handle, self.name)?;
-        if object.committed() { Ok(object) } else { Err(not_committed(self.handle, self.name)) }
-    }
-}
-
-plain_kind!(DatatypeIfUsed: usize => LateDatatype, |me, v, name| Ok(LateDatatype { handle: Handle(v), name }));
+plain_kind!(DatatypeIfUsed: usize => Handle, |me, v, name| Ok(Handle(v)));
 
 /// Looks `handle` up in its table; the error says what the value is instead.
 #[inline(always)]
@@ -151,6 +135,17 @@ fn not_committed(handle: Handle, name: &str) -> MpiError {
         crate::abi::constants::MPI_ERR_TYPE,
         format!("{name} is {handle:?}, a datatype that is not committed: call MPI_Type_commit first"),
     )
+}
+
+/// As [`look_up`], for datatypes that take part in communication: committed.
+#[inline(always)]
+pub fn look_up_committed<T: Object + Committed>(
+    me: &'static Rank,
+    handle: Handle,
+    name: &str,
+) -> MpiResult<Rc<T>> {
+    let object = look_up::<T>(me, handle, name)?;
+    if object.committed() { Ok(object) } else { Err(not_committed(handle, name)) }
 }
 
 /// The handle in `place`, or 0 for a null pointer.
