@@ -13,7 +13,8 @@
 //! Invariants:
 //! 1. A slot's `id` is the handle that is valid for it now, or 0; so one comparison checks kind, generation and use.
 //! 2. The generation of a slot grows with each reuse: a freed handle is recognised until its slot was reused 64 times.
-//! 3. Predefined objects occupy the slots `0..reserved` of their table (index = handle − first) and are never freed.
+//! 3. Predefined objects have a list of their own (index = handle − first), are set once and never freed; so they can be
+//!    lent without counting references.
 //!
 //! What this does not do: requests live in a slab of their own (point-to-point), with the same encoding.
 //!
@@ -25,8 +26,9 @@
 
 use crate::abi::constants as c;
 use crate::rank::Rank;
-use std::cell::UnsafeCell;
+use std::cell::{OnceCell, UnsafeCell};
 use std::fmt;
+use std::ops::Deref;
 use std::rc::Rc;
 
 /// A handle as the program sees it (in C: a pointer-sized value).
@@ -162,42 +164,72 @@ struct Slots<T> {
 /// The objects of one kind of one rank.
 pub struct Table<T> {
     kind: HandleKind,
-    /// Handle of the predefined slot 0.
+    /// Handle of the first predefined object.
     first: usize,
-    /// Number of slots kept for predefined objects (invariant 3).
-    reserved: usize,
+    /// Invariant 3.
+    predefined: Box<[OnceCell<Rc<T>>]>,
     cell: UnsafeCell<Slots<T>>,
 }
 
+/// A live object for the time of a call: kept alive by a reference of its own unless it is predefined.
+pub enum Lent<T: 'static> {
+    Predefined(&'static Rc<T>),
+    Counted(Rc<T>),
+}
+
+impl<T> Deref for Lent<T> {
+    type Target = Rc<T>;
+    #[inline(always)]
+    fn deref(&self) -> &Rc<T> {
+        match self {
+            Lent::Predefined(object) => object,
+            Lent::Counted(object) => object,
+        }
+    }
+}
+
 impl<T> Table<T> {
-    /// An empty table whose predefined handles are `first..first + reserved` (all below 1024).
-    pub fn new(kind: HandleKind, first: usize, reserved: usize) -> Self {
-        assert!(first + reserved <= FIRST_DYNAMIC);
-        let slots = (0..reserved).map(|_| Slot { id: 0, generation: 0, object: None }).collect();
-        Table { kind, first, reserved, cell: UnsafeCell::new(Slots { slots, free: Vec::new() }) }
+    /// An empty table whose predefined handles are `first..first + predefined_count` (all below 1024).
+    pub fn new(kind: HandleKind, first: usize, predefined_count: usize) -> Self {
+        assert!(first + predefined_count <= FIRST_DYNAMIC);
+        let predefined = (0..predefined_count).map(|_| OnceCell::new()).collect();
+        let slots = Slots { slots: Vec::new(), free: Vec::new() };
+        Table { kind, first, predefined, cell: UnsafeCell::new(slots) }
     }
 
-    /// Installs a predefined object under the ABI's `handle`.
+    /// Installs a predefined object under the ABI's `handle`, once.
     pub fn predefine(&self, handle: usize, object: Rc<T>) {
-        assert!((self.first..self.first + self.reserved).contains(&handle));
-        // SAFETY: module rule: no other reference into the cell exists now; the old object is dropped after its end.
-        let old = unsafe {
-            let slot = &mut (&mut (*self.cell.get()).slots)[handle - self.first];
-            slot.id = handle as u32;
-            slot.object.replace(object)
-        };
-        drop(old);
+        let place = &self.predefined[handle - self.first];
+        assert!(place.set(object).is_ok(), "handle {handle:#x} is predefined already");
     }
 
     /// The object that `handle` names, if it is a live handle of this table.
     #[inline(always)]
     pub fn get(&self, handle: Handle) -> Option<Rc<T>> {
-        let h = handle.0;
-        let index = if h < FIRST_DYNAMIC { h.wrapping_sub(self.first) } else { index_of(handle) };
+        if handle.0 < FIRST_DYNAMIC { self.predefined(handle).cloned() } else { self.dynamic(handle) }
+    }
+
+    /// The same for the time of one call, without counting where that is not needed.
+    #[inline(always)]
+    pub fn lend(&'static self, handle: Handle) -> Option<Lent<T>> {
+        if handle.0 < FIRST_DYNAMIC {
+            self.predefined(handle).map(Lent::Predefined)
+        } else {
+            self.dynamic(handle).map(Lent::Counted)
+        }
+    }
+
+    #[inline(always)]
+    fn predefined(&self, handle: Handle) -> Option<&Rc<T>> {
+        self.predefined.get(handle.0.wrapping_sub(self.first))?.get()
+    }
+
+    #[inline(always)]
+    fn dynamic(&self, handle: Handle) -> Option<Rc<T>> {
         // SAFETY: module rule; cloning an Rc runs no foreign code.
         let slots = unsafe { &(*self.cell.get()).slots };
-        match slots.get(index) {
-            Some(slot) if slot.id as usize == h => slot.object.clone(),
+        match slots.get(index_of(handle)) {
+            Some(slot) if slot.id as usize == handle.0 => slot.object.clone(),
             _ => None,
         }
     }
@@ -253,7 +285,7 @@ impl<T> Table<T> {
     pub fn live_count(&self) -> usize {
         // SAFETY: module rule.
         let s = unsafe { &*self.cell.get() };
-        s.slots.len() - self.reserved - s.free.len()
+        s.slots.len() - s.free.len()
     }
 }
 

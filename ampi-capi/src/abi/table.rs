@@ -57,6 +57,7 @@ chapters! {
     off completion;
     off probe;
     off buffered;
+    off comm_buffer;
     off datatype;
     off removed;
     off pack;

@@ -14,7 +14,7 @@
 use super::out::{Held, held_handle, inout_handle, out_handle};
 use super::{InOut, Kind, OutHandle, describe, plain_kind};
 use crate::error::{MpiError, MpiResult};
-use crate::handle::{Handle, HandleKind, Object};
+use crate::handle::{Handle, HandleKind, Lent, Object};
 use crate::rank::Rank;
 use std::rc::Rc;
 
@@ -104,7 +104,13 @@ plain_kind!(DatatypeIfUsed: usize => Handle, |me, v, name| Ok(Handle(v)));
 /// Looks `handle` up in its table; the error says what the value is instead.
 #[inline(always)]
 pub fn look_up<T: Object>(me: &'static Rank, handle: Handle, name: &str) -> MpiResult<Rc<T>> {
-    match T::table(me).get(handle) {
+    T::table(me).get(handle).ok_or_else(|| bad_handle::<T>(handle, name))
+}
+
+/// The same for the time of one call.
+#[inline(always)]
+fn lent<T: Object>(me: &'static Rank, handle: Handle, name: &str) -> MpiResult<Lent<T>> {
+    match T::table(me).lend(handle) {
         Some(object) => Ok(object),
         None => Err(bad_handle::<T>(handle, name)),
     }
@@ -160,12 +166,12 @@ macro_rules! bind {
         impl Kind for $inout {
             type C = *mut usize;
             type Large = *mut usize;
-            type Held = (Held<usize>, Rc<$object>);
+            type Held = (Held<usize>, Lent<$object>);
             type Rust<'a> = HandleInOut<'a, $object>;
             #[inline(always)]
             unsafe fn from_c(me: &'static Rank, place: *mut usize, name: &'static str) -> MpiResult<Self::Held> {
                 let held = held_handle(place, name)?;
-                let object = look_up(me, Handle(inout_handle(&held).get()), name)?;
+                let object = lent(me, Handle(inout_handle(&held).get()), name)?;
                 Ok((held, object))
             }
             #[inline(always)]
@@ -190,22 +196,22 @@ macro_rules! bind {
         impl Kind for $name {
             type C = usize;
             type Large = usize;
-            type Held = Rc<$object>;
+            type Held = Lent<$object>;
             type Rust<'a> = &'a Rc<$object>;
             #[inline(always)]
-            unsafe fn from_c(me: &'static Rank, value: usize, $arg: &'static str) -> MpiResult<Rc<$object>> {
+            unsafe fn from_c(me: &'static Rank, value: usize, $arg: &'static str) -> MpiResult<Lent<$object>> {
                 let $handle = Handle(value);
-                let $o = look_up::<$object>(me, $handle, $arg)?;
+                let $o = lent::<$object>(me, $handle, $arg)?;
                 let _ = $handle;
                 $check
             }
             #[inline(always)]
-            unsafe fn from_large(me: &'static Rank, value: usize, name: &'static str) -> MpiResult<Rc<$object>> {
+            unsafe fn from_large(me: &'static Rank, value: usize, name: &'static str) -> MpiResult<Lent<$object>> {
                 // SAFETY: same contract.
                 unsafe { Self::from_c(me, value, name) }
             }
             #[inline(always)]
-            fn lend(held: &Rc<$object>) -> &Rc<$object> {
+            fn lend(held: &Lent<$object>) -> &Rc<$object> {
                 held
             }
             fn blame(value: usize) -> usize {
@@ -220,27 +226,27 @@ macro_rules! bind {
         impl Kind for $name {
             type C = usize;
             type Large = usize;
-            type Held = Option<Rc<$object>>;
+            type Held = Option<Lent<$object>>;
             type Rust<'a> = Option<&'a Rc<$object>>;
             #[inline(always)]
-            unsafe fn from_c(me: &'static Rank, value: usize, name: &'static str) -> MpiResult<Option<Rc<$object>>> {
-                if value == <$object as Object>::NULL { Ok(None) } else { look_up(me, Handle(value), name).map(Some) }
+            unsafe fn from_c(me: &'static Rank, value: usize, name: &'static str) -> MpiResult<Option<Lent<$object>>> {
+                if value == <$object as Object>::NULL { Ok(None) } else { lent(me, Handle(value), name).map(Some) }
             }
             #[inline(always)]
-            unsafe fn from_large(me: &'static Rank, value: usize, name: &'static str) -> MpiResult<Option<Rc<$object>>> {
+            unsafe fn from_large(me: &'static Rank, value: usize, name: &'static str) -> MpiResult<Option<Lent<$object>>> {
                 // SAFETY: same contract.
                 unsafe { Self::from_c(me, value, name) }
             }
             #[inline(always)]
-            fn lend(held: &Option<Rc<$object>>) -> Option<&Rc<$object>> {
-                held.as_ref()
+            fn lend(held: &Option<Lent<$object>>) -> Option<&Rc<$object>> {
+                held.as_deref()
             }
         }
     };
     (@datatypes $committed:ident, $any:ident, $inout:ident => $object:ty) => {
         bind!($any, $inout => $object);
         bind!(@object $committed => $object, |object, handle, name| {
-            if Committed::committed(&*object) { Ok(object) } else { Err(not_committed(handle, name)) }
+            if Committed::committed(&**object) { Ok(object) } else { Err(not_committed(handle, name)) }
         });
     };
 }
