@@ -239,6 +239,33 @@ impl<T> Table<T> {
         Some(handle)
     }
 
+    /// A handle for an object that [`Table::fill`] will bring; until then the handle names nothing.
+    pub fn reserve(&self) -> crate::error::MpiResult<Handle>
+    where
+        T: 'static,
+    {
+        // SAFETY: module rule; nothing foreign runs.
+        let s = unsafe { &mut *self.cell.get() };
+        if s.slots.len() >= INDEX_COUNT_MAX {
+            return crate::mpi_err!(
+                MPI_ERR_INTERN,
+                "this rank has {INDEX_COUNT_MAX} live {}s: free some",
+                self.kind.word()
+            );
+        }
+        s.slots.push(Slot { id: 0, generation: 1, object: None });
+        Ok(encode(self.kind, 0, (s.slots.len() - 1) as u32))
+    }
+
+    /// Brings the object of a reserved handle.
+    pub fn fill(&self, handle: Handle, object: Rc<T>) {
+        // SAFETY: module rule; the slot held no object, so nothing is dropped.
+        let slot = unsafe { &mut (&mut (*self.cell.get()).slots)[index_of(handle)] };
+        assert!(slot.id == 0 && slot.object.is_none(), "the handle was reserved");
+        slot.id = handle.0 as u32;
+        slot.object = Some(object);
+    }
+
     /// Puts a new object into the table, or an error of class `MPI_ERR_INTERN` that says how many there are.
     pub fn insert(&self, object: Rc<T>) -> crate::error::MpiResult<Handle> {
         match self.try_insert(object) {
@@ -264,6 +291,17 @@ impl<T> Table<T> {
         let object = slot.object.take();
         s.free.push(index as u32);
         object
+    }
+
+    /// The first live object that `test` accepts (reports).
+    pub fn find(&self, test: impl Fn(&T) -> bool) -> Option<Rc<T>> {
+        // SAFETY: module rule; `test` is one of our own that does not touch the table.
+        let s = unsafe { &*self.cell.get() };
+        s.predefined
+            .iter()
+            .chain(&s.slots)
+            .filter(|slot| slot.id != 0)
+            .find_map(|slot| slot.object.clone().filter(|o| test(o)))
     }
 
     /// Number of live dynamic objects (leak reports at finalize).

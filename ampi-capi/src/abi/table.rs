@@ -49,7 +49,7 @@ chapters! {
     off comm_errhandler;
     off comm_attr;
     on type_attr;
-    off group;
+    on group;
     off cart;
     off pt2pt;
     off nonblocking;

@@ -13,7 +13,7 @@
 #![allow(unsafe_code)]
 
 use super::Datatype;
-use super::walk::{self, Sink};
+use super::walk::{self, Rows, Sink};
 use crate::error::MpiResult;
 use crate::memory::Address;
 use crate::mpi_err;
@@ -36,6 +36,22 @@ unsafe fn step<const N: usize>(src: *const u8, dst: *mut u8) {
     unsafe { dst.cast::<[u8; N]>().write_unaligned(src.cast::<[u8; N]>().read_unaligned()) }
 }
 
+/// One run of `N` to `2 * N` bytes: its first and its last `N`, which may overlap.
+///
+/// # Safety
+/// `src` may be read and `dst` written for `len` bytes, and `N <= len <= 2 * N`.
+#[inline(always)]
+unsafe fn ends<const N: usize>(src: *const u8, dst: *mut u8, len: i64) {
+    let last = len as usize - N;
+    // SAFETY: the caller's promise; both loads come before both stores.
+    unsafe {
+        let head = src.cast::<[u8; N]>().read_unaligned();
+        let tail = src.wrapping_add(last).cast::<[u8; N]>().read_unaligned();
+        dst.cast::<[u8; N]>().write_unaligned(head);
+        dst.wrapping_add(last).cast::<[u8; N]>().write_unaligned(tail);
+    }
+}
+
 /// One run of any length.
 ///
 /// # Safety
@@ -47,9 +63,11 @@ unsafe fn run(src: *const u8, dst: *mut u8, len: i64) {
         match len {
             4 => step::<4>(src, dst),
             8 => step::<8>(src, dst),
-            16 => step::<16>(src, dst),
             1 => step::<1>(src, dst),
-            2 => step::<2>(src, dst),
+            2..4 => ends::<2>(src, dst, len),
+            5..8 => ends::<4>(src, dst, len),
+            9..=16 => ends::<8>(src, dst, len),
+            17..=32 => ends::<16>(src, dst, len),
             _ => std::ptr::copy(src, dst, len as usize),
         }
     }
@@ -136,6 +154,27 @@ impl Sink for Gather {
         self.out = dst;
     }
 
+    fn rows(&mut self, off: i64, rows: Rows, count: i64, stride: i64, len: i64) {
+        let (mut row, mut dst) = (self.base.wrapping_offset(off as isize), self.out);
+        by_length!(len, N => {
+            for _ in 0..rows.count {
+                let mut src = row;
+                for _ in 0..count {
+                    // SAFETY: as in `run`.
+                    unsafe { step::<N>(src, dst) };
+                    src = src.wrapping_offset(stride as isize);
+                    dst = dst.wrapping_add(N);
+                }
+                row = row.wrapping_offset(rows.stride as isize);
+            }
+            self.out = dst;
+        }, _ => {
+            for i in 0..rows.count {
+                self.strided(off.wrapping_add(i.wrapping_mul(rows.stride)), count, stride, len);
+            }
+        });
+    }
+
     fn offsets(&mut self, off: i64, offs: &[i64], len: i64) {
         let (base, mut dst) = (self.base.wrapping_offset(off as isize), self.out);
         by_length!(len, N => {
@@ -181,6 +220,27 @@ impl Sink for Scatter {
             }
         });
         self.input = src;
+    }
+
+    fn rows(&mut self, off: i64, rows: Rows, count: i64, stride: i64, len: i64) {
+        let (mut src, mut row) = (self.input, self.base.wrapping_offset(off as isize));
+        by_length!(len, N => {
+            for _ in 0..rows.count {
+                let mut dst = row;
+                for _ in 0..count {
+                    // SAFETY: as in `run`.
+                    unsafe { step::<N>(src, dst) };
+                    src = src.wrapping_add(N);
+                    dst = dst.wrapping_offset(stride as isize);
+                }
+                row = row.wrapping_offset(rows.stride as isize);
+            }
+            self.input = src;
+        }, _ => {
+            for i in 0..rows.count {
+                self.strided(off.wrapping_add(i.wrapping_mul(rows.stride)), count, stride, len);
+            }
+        });
     }
 
     fn offsets(&mut self, off: i64, offs: &[i64], len: i64) {

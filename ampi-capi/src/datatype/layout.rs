@@ -15,7 +15,8 @@
 //! Rules that every `Block` keeps:
 //!  1. the first packed byte of a block lies at displacement 0: where it really lies is in [`Layout::off`]. So equal
 //!     shapes at different places compare equal, and a shift costs nothing;
-//!  2. neighbours are merged: no list holds two runs of which the second begins where the first ends;
+//!  2. neighbours are merged: a run that begins where the one before it ends makes that one longer (but for lists of
+//!     short blocks of one length of which most stand alone, which are faster as they are);
 //!  3. what can be a `Run` is a `Run`; what can be `Strided` is no list; counts are at least 2 and sizes positive
 //!     (the empty block is a `Run` of size 0);
 //!  4. packed order is typemap order, also where displacements fall or overlap.
@@ -68,6 +69,9 @@ pub(super) struct Part {
 const FLATTEN_RUNS: i64 = 64;
 /// … and so are those whose blocks have few runs each.
 const FLATTEN_RUNS_PER_BLOCK: i64 = 8;
+
+/// Blocks up to this size are not merged at any price (see [`hardly_merged`]).
+const FEW_BYTES: i64 = 32;
 
 impl Block {
     pub const EMPTY: Block = Block { size: 0, shape: Shape::Run };
@@ -127,12 +131,13 @@ impl Layout {
 
     /// The blocks one after another in packed order.
     pub fn concat(blocks: impl IntoIterator<Item = Layout>) -> Layout {
+        let blocks: Vec<Layout> = blocks.into_iter().filter(|l| l.block.size > 0).collect();
         let mut list: Vec<Layout> = Vec::new();
-        for block in blocks {
-            push_merged(&mut list, block);
+        for block in &blocks {
+            push_merged(&mut list, block.clone());
         }
         if list.iter().all(|l| l.block.shape == Shape::Run) {
-            return of_runs(list);
+            return if hardly_merged(&blocks, &list) { of_runs(blocks) } else { of_runs(list) };
         }
         if let Some(regular) = as_loop(&list) {
             return regular;
@@ -158,6 +163,16 @@ impl Layout {
             .collect();
         Layout { off: first, block: Block { size: end, shape: Shape::Seq(parts) } }
     }
+}
+
+/// Short blocks of one length of which only some few touch: as a list of equal blocks they are copied faster than as
+/// fewer runs of differing lengths.
+fn hardly_merged(blocks: &[Layout], merged: &[Layout]) -> bool {
+    let Some(len) = blocks.first().map(|l| l.block.size) else { return false };
+    len <= FEW_BYTES
+        && merged.len() < blocks.len()
+        && merged.len() > blocks.len() / 2
+        && blocks.iter().all(|l| l.block.size == len && l.block.shape == Shape::Run)
 }
 
 /// Appends a block; one that continues the run before it makes that run longer instead (rule 2).

@@ -6,6 +6,13 @@
 
 use super::layout::{Block, Layout, RunAt, Shape};
 
+/// The outer of two nested loops.
+#[derive(Clone, Copy)]
+pub(super) struct Rows {
+    pub count: i64,
+    pub stride: i64,
+}
+
 /// Takes runs of bytes. The grouped forms exist because their loops are where the time goes.
 pub(super) trait Sink {
     fn run(&mut self, off: i64, len: i64);
@@ -13,6 +20,12 @@ pub(super) trait Sink {
     fn strided(&mut self, off: i64, count: i64, stride: i64, len: i64) {
         for i in 0..count {
             self.run(off.wrapping_add(i.wrapping_mul(stride)), len);
+        }
+    }
+
+    fn rows(&mut self, off: i64, rows: Rows, count: i64, stride: i64, len: i64) {
+        for i in 0..rows.count {
+            self.strided(off.wrapping_add(i.wrapping_mul(rows.stride)), count, stride, len);
         }
     }
 
@@ -47,13 +60,23 @@ pub(super) fn full<S: Sink>(sink: &mut S, off: i64, block: &Block) {
         Shape::Offsets { len, offs } => sink.offsets(off, offs, *len),
         Shape::Runs(list) => whole_runs(sink, off, list, 0),
         Shape::Loop { count, stride, child } => {
-            for i in 0..*count {
-                full(sink, off.wrapping_add(i.wrapping_mul(*stride)), child);
-            }
+            whole(sink, off, Rows { count: *count, stride: *stride }, child)
         }
         Shape::Seq(parts) => {
             for p in parts.iter() {
                 full(sink, off.wrapping_add(p.off), &p.block);
+            }
+        }
+    }
+}
+
+/// All of the blocks of a loop.
+fn whole<S: Sink>(sink: &mut S, off: i64, rows: Rows, child: &Block) {
+    match &child.shape {
+        Shape::Strided { count, stride, len } => sink.rows(off, rows, *count, *stride, *len),
+        _ => {
+            for i in 0..rows.count {
+                full(sink, off.wrapping_add(i.wrapping_mul(rows.stride)), child);
             }
         }
     }
@@ -167,9 +190,9 @@ fn repeated<S: Sink>(sink: &mut S, off: i64, child: &Block, stride: i64, from: i
         part(sink, at(i), child, a, b);
         i += 1;
     }
-    for _ in 0..s.whole {
-        full(sink, at(i), child);
-        i += 1;
+    if s.whole > 0 {
+        whole(sink, at(i), Rows { count: s.whole, stride }, child);
+        i += s.whole;
     }
     if s.tail > 0 {
         part(sink, at(i), child, 0, s.tail);

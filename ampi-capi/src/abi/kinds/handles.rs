@@ -315,4 +315,5 @@ bind!(Info, InfoInOut => crate::info::Info);
 bind!(@or_null InfoOrNull => crate::info::Info);
 bind!(Errhandler, ErrhandlerInOut => crate::errhandler::Errhandler);
 bind!(@datatypes Datatype, AnyDatatype, DatatypeInOut => crate::datatype::handle::Type);
+bind!(Group, GroupInOut => crate::group::calls::GroupObject);
 bind!(Op, OpInOut => crate::op::handle::Op);
