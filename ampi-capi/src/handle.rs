@@ -13,8 +13,8 @@
 //! Invariants:
 //! 1. A slot's `id` is the handle that is valid for it now, or 0; so one comparison checks kind, generation and use.
 //! 2. The generation of a slot grows with each reuse: a freed handle is recognised until its slot was reused 64 times.
-//! 3. Predefined objects have a list of their own (index = handle − first), are set once and never freed; so they can be
-//!    lent without counting references.
+//! 3. Predefined objects have places of their own (index = handle − first), are set once, perhaps at first use, and
+//!    never freed: so they can be lent without counting references.
 //!
 //! What this does not do: requests live in a slab of their own (point-to-point), with the same encoding.
 //!
@@ -90,6 +90,12 @@ impl HandleKind {
         }
     }
 
+    /// The word with its article.
+    pub fn a_word(self) -> String {
+        let article = if self.word().starts_with(['a', 'e', 'i', 'o']) { "an" } else { "a" };
+        format!("{article} {}", self.word())
+    }
+
     /// The kind that a handle's bits claim, valid or not; predefined handles by the ABI's ranges.
     pub fn of(handle: Handle) -> Option<HandleKind> {
         use HandleKind::*;
@@ -145,6 +151,10 @@ pub trait Object: Sized + 'static {
     /// Error class of a bad handle.
     const ERROR: i32;
     fn table(me: &'static Rank) -> &'static Table<Self>;
+    /// The predefined object of `handle`, for kinds whose predefined objects are made when a rank first uses them.
+    fn predefined(_handle: Handle) -> Option<Self> {
+        None
+    }
 }
 
 struct Slot<T> {
@@ -254,6 +264,33 @@ impl<T> Table<T> {
         Some(handle)
     }
 
+    /// A handle for an object that [`Table::fill`] will bring; until then the handle names nothing.
+    pub fn reserve(&self) -> crate::error::MpiResult<Handle>
+    where
+        T: 'static,
+    {
+        // SAFETY: module rule; nothing foreign runs.
+        let s = unsafe { &mut *self.cell.get() };
+        if s.slots.len() >= INDEX_COUNT_MAX {
+            return crate::mpi_err!(
+                MPI_ERR_INTERN,
+                "this rank has {INDEX_COUNT_MAX} live {}s: free some",
+                self.kind.word()
+            );
+        }
+        s.slots.push(Slot { id: 0, generation: 1, object: None });
+        Ok(encode(self.kind, 0, (s.slots.len() - 1) as u32))
+    }
+
+    /// Brings the object of a reserved handle.
+    pub fn fill(&self, handle: Handle, object: Rc<T>) {
+        // SAFETY: module rule; the slot held no object, so nothing is dropped.
+        let slot = unsafe { &mut (&mut (*self.cell.get()).slots)[index_of(handle)] };
+        assert!(slot.id == 0 && slot.object.is_none(), "the handle was reserved");
+        slot.id = handle.0 as u32;
+        slot.object = Some(object);
+    }
+
     /// Puts a new object into the table, or an error of class `MPI_ERR_INTERN` that says how many there are.
     pub fn insert(&self, object: Rc<T>) -> crate::error::MpiResult<Handle> {
         match self.try_insert(object) {
@@ -279,6 +316,14 @@ impl<T> Table<T> {
         let object = slot.object.take();
         s.free.push(index as u32);
         object
+    }
+
+    /// The first live object that `test` accepts (reports).
+    pub fn find(&self, test: impl Fn(&T) -> bool) -> Option<Rc<T>> {
+        // SAFETY: module rule; `test` is one of our own that does not touch the table.
+        let s = unsafe { &*self.cell.get() };
+        let dynamic = s.slots.iter().filter_map(|slot| slot.object.as_ref());
+        self.predefined.iter().filter_map(OnceCell::get).chain(dynamic).find(|o| test(o)).cloned()
     }
 
     /// Number of live dynamic objects (leak reports at finalize).

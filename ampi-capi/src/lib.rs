@@ -6,10 +6,15 @@
 
 pub mod abi;
 pub mod attr;
+pub mod datatype;
 pub mod environment;
 pub mod errhandler;
 pub mod error;
+pub mod group;
 pub mod handle;
 pub mod info;
+pub mod memory;
+pub mod op;
 pub mod rank;
 pub mod status;
+pub mod topo;

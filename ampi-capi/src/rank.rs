@@ -16,7 +16,7 @@
 use crate::abi::constants as c;
 use crate::errhandler::{self, Owner};
 use crate::handle::{Handle, HandleKind, Table};
-use crate::{attr, environment, info};
+use crate::{attr, datatype, environment, group, info, op};
 use ampi_core::current;
 use std::cell::Cell;
 use std::rc::Rc;
@@ -40,6 +40,9 @@ pub struct Rank {
     /// The provided level: an `MPI_THREAD_*` constant.
     pub thread_level: Cell<i32>,
     pub info: Table<info::Info>,
+    pub types: Table<datatype::handle::Type>,
+    pub ops: Table<op::handle::Op>,
+    pub groups: Table<group::calls::GroupObject>,
     pub attr: attr::State,
     pub errhandler: errhandler::State,
     pub fortran: environment::Fortran,
@@ -54,6 +57,9 @@ impl Rank {
             phase: Cell::new(Phase::BeforeInit),
             thread_level: Cell::new(c::MPI_THREAD_SINGLE),
             info: Table::new(HandleKind::Info, c::MPI_INFO_NULL, 8),
+            types: Table::new(HandleKind::Datatype, c::MPI_DATATYPE_NULL, 256),
+            ops: Table::new(HandleKind::Op, c::MPI_OP_NULL, 32),
+            groups: Table::new(HandleKind::Group, c::MPI_GROUP_NULL, 2),
             attr: attr::State::new(world_size),
             errhandler: errhandler::State::new(),
             fortran: environment::Fortran::default(),

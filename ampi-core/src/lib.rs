@@ -14,6 +14,6 @@
 pub mod arena;
 pub mod current;
 pub mod error;
-pub mod image;
+// image joins with the loader
 pub mod net;
 pub mod pe;

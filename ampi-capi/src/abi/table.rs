@@ -48,8 +48,8 @@ chapters! {
     off comm;
     off comm_errhandler;
     off comm_attr;
-    off type_attr;
-    off group;
+    on type_attr;
+    on group;
     off cart;
     off pt2pt;
     off nonblocking;
@@ -57,14 +57,13 @@ chapters! {
     off completion;
     off probe;
     off buffered;
-    off comm_buffer;
     off datatype;
     off removed;
     off pack;
     off coll;
     off icoll;
     off pcoll;
-    off op;
+    on op;
     off extensions;
 }
 

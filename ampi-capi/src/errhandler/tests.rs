@@ -1,8 +1,8 @@
 //! Error handlers on a test object, and added codes.
 
 use super::*;
-use crate::abi::kinds::on_stack::{handle, out};
-use crate::abi::kinds::{CommErrhandlerFn, InError, Kind, string_on_stack as string};
+use crate::abi::kinds::on_stack::{handle, out, string};
+use crate::abi::kinds::{CommErrhandlerFn, InError, Kind};
 use crate::error::MpiError;
 use std::cell::Cell as StdCell;
 

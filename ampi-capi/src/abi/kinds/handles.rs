@@ -33,7 +33,7 @@ describe! {
     AnyDatatype, "MPI_Datatype @", "&Rc<Type>";
     DatatypeHandle, "MPI_Datatype @", "Handle";
     /// A datatype that is only significant at some processes: the semantic function looks it up where it is.
-    DatatypeIfUsed, "MPI_Datatype @", "Handle";
+    DatatypeIfUsed, "MPI_Datatype @", "LateDatatype";
     DatatypeInOut, "MPI_Datatype *@", "HandleInOut<Type>";
     NewDatatype, "MPI_Datatype *@", "OutHandle";
     Op, "MPI_Op @", "&Rc<Op>";
@@ -99,12 +99,30 @@ pub trait Committed {
     fn committed(&self) -> bool;
 }
 
-plain_kind!(DatatypeIfUsed: usize => Handle, |me, v, name| Ok(Handle(v)));
+/// A datatype argument that was not looked at yet.
+#[derive(Debug, Clone, Copy)]
+pub struct LateDatatype {
+    pub handle: Handle,
+    pub name: &'static str,
+}
+
+impl LateDatatype {
+    /// The datatype, which must exist and be committed.
+    #[inline(always)]
+    pub fn get<T: Object + Committed>(self, me: &'static Rank) -> MpiResult<Rc<T>> {
+        look_up_committed(me, self.handle, self.name)
+    }
+}
+
+plain_kind!(DatatypeIfUsed: usize => LateDatatype, |me, v, name| Ok(LateDatatype { handle: Handle(v), name }));
 
 /// Looks `handle` up in its table; the error says what the value is instead.
 #[inline(always)]
 pub fn look_up<T: Object>(me: &'static Rank, handle: Handle, name: &str) -> MpiResult<Rc<T>> {
-    T::table(me).get(handle).ok_or_else(|| bad_handle::<T>(handle, name))
+    match T::table(me).get(handle) {
+        Some(object) => Ok(object),
+        None => look_up_predefined(me, handle, name),
+    }
 }
 
 /// The same for the time of one call.
@@ -112,23 +130,48 @@ pub fn look_up<T: Object>(me: &'static Rank, handle: Handle, name: &str) -> MpiR
 fn lent<T: Object>(me: &'static Rank, handle: Handle, name: &str) -> MpiResult<Lent<T>> {
     match T::table(me).lend(handle) {
         Some(object) => Ok(object),
+        None => look_up_predefined(me, handle, name).map(Lent::Counted),
+    }
+}
+
+/// The first use of a predefined object, or an error.
+#[cold]
+#[inline(never)]
+fn look_up_predefined<T: Object>(me: &'static Rank, handle: Handle, name: &str) -> MpiResult<Rc<T>> {
+    match T::predefined(handle) {
+        Some(object) => {
+            let object = Rc::new(object);
+            T::table(me).predefine(handle.0, object.clone());
+            Ok(object)
+        }
         None => Err(bad_handle::<T>(handle, name)),
     }
+}
+
+/// The datatype that `handle` names, which must be committed.
+#[inline(always)]
+pub fn look_up_committed<T: Object + Committed>(
+    me: &'static Rank,
+    handle: Handle,
+    name: &str,
+) -> MpiResult<Rc<T>> {
+    let object = look_up::<T>(me, handle, name)?;
+    if object.committed() { Ok(object) } else { Err(not_committed(handle, name)) }
 }
 
 #[cold]
 #[inline(never)]
 fn bad_handle<T: Object>(handle: Handle, name: &str) -> MpiError {
-    let word = T::KIND.word();
+    let word = T::KIND.a_word();
     let text = if handle.0 == T::NULL {
         format!("{name} is {}", T::NULL_NAME)
     } else {
         match HandleKind::of(handle) {
             Some(kind) if kind != T::KIND => {
-                format!("{name} is {handle:?}, the handle of a {}, not of a {word}", kind.word())
+                format!("{name} is {handle:?}, the handle of {}, not of {word}", kind.a_word())
             }
-            Some(_) => format!("{name} is {handle:?}, a {word} that has been freed"),
-            None => format!("{name} is {handle:?}, which is not the handle of a {word}"),
+            Some(_) => format!("{name} is {handle:?}, {word} that has been freed"),
+            None => format!("{name} is {handle:?}, which is not the handle of {word}"),
         }
     };
     MpiError::new(T::ERROR, text)
@@ -141,17 +184,6 @@ fn not_committed(handle: Handle, name: &str) -> MpiError {
         crate::abi::constants::MPI_ERR_TYPE,
         format!("{name} is {handle:?}, a datatype that is not committed: call MPI_Type_commit first"),
     )
-}
-
-/// As [`look_up`], for datatypes that take part in communication: committed.
-#[inline(always)]
-pub fn look_up_committed<T: Object + Committed>(
-    me: &'static Rank,
-    handle: Handle,
-    name: &str,
-) -> MpiResult<Rc<T>> {
-    let object = look_up::<T>(me, handle, name)?;
-    if object.committed() { Ok(object) } else { Err(not_committed(handle, name)) }
 }
 
 /// The handle in `place`, or 0 for a null pointer.
@@ -288,7 +320,32 @@ unbound! {
 
 // The objects that exist. One line each:
 //   bind!(Comm, CommInOut => crate::comm::Comm);
-//   bind!(@datatypes Datatype, AnyDatatype, DatatypeInOut => crate::datatype::handle::Type);
 bind!(Info, InfoInOut => crate::info::Info);
 bind!(@or_null InfoOrNull => crate::info::Info);
 bind!(Errhandler, ErrhandlerInOut => crate::errhandler::Errhandler);
+bind!(@datatypes Datatype, AnyDatatype, DatatypeInOut => crate::datatype::handle::Type);
+bind!(Group, GroupInOut => crate::group::calls::GroupObject);
+bind!(Op, OpInOut => crate::op::handle::Op);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::abi::constants as c;
+
+    #[test]
+    fn a_bad_handle_is_told_what_it_is() {
+        let me: &'static Rank = Box::leak(Rank::new(0, 1));
+        let said =
+            |h| look_up::<crate::info::Info>(me, Handle(h), "info").err().map(|e| e.detail.into_string());
+        assert_eq!(said(c::MPI_INFO_ENV), None);
+        assert_eq!(said(c::MPI_INFO_NULL).unwrap(), "info is MPI_INFO_NULL");
+        assert_eq!(
+            said(c::MPI_INT).unwrap(),
+            "info is 0x209, the handle of a datatype, not of an info object"
+        );
+        assert_eq!(said(7).unwrap(), "info is 0x7, which is not the handle of an info object");
+        let h = me.info.insert(Rc::new(crate::info::Info::default())).unwrap();
+        me.info.remove(h);
+        assert_eq!(said(h.0).unwrap(), format!("info is {h:?}, an info object that has been freed"));
+    }
+}

@@ -48,6 +48,13 @@ pub use scalar::*;
 pub use status::*;
 pub use string::*;
 
+/// Arguments for unit tests of semantic functions.
+#[cfg(test)]
+pub mod on_stack {
+    pub use super::out::places::*;
+    pub use super::string::room::*;
+}
+
 use crate::abi::constants as c;
 use crate::error::{MpiError, MpiResult};
 use crate::rank::Rank;

@@ -250,7 +250,7 @@ pub(super) fn read_handle(pointer: *mut usize) -> usize {
 }
 
 #[cfg(test)]
-pub mod on_stack {
+pub mod places {
     //! Out arguments for unit tests of semantic functions.
     use super::*;
 

@@ -1,7 +1,6 @@
 //! Values: counts, sizes, flags, ranks, tags.
 //!
 //! `Count` and its relatives are *poly*: `int` in the plain form, `MPI_Count` in the large one, `i64` in Rust.
-#![allow(unsafe_code)] // the `unsafe fn` of the trait; see the module above
 
 use super::{Kind, describe, plain_kind};
 use crate::abi::constants as c;
@@ -14,11 +13,7 @@ describe! {
     /// A number of elements, ≥ 0 (`MPI_ERR_COUNT`).
     Count, "int @", large "MPI_Count @", "i64";
     /// A count that is only significant at some processes: the semantic function checks it where it is.
-    CountIfUsed, "int @", large "MPI_Count @", "i64";
-    /// A count as `Count`, with the form that was called: constructors of datatypes remember it.
-    FormedCount, "int @", large "MPI_Count @", "Formed";
-    /// A number of bytes as `ByteStride`, with the form that was called.
-    FormedBytes, "MPI_Aint @", large "MPI_Count @", "Formed";
+    CountIfUsed, "int @", large "MPI_Count @", "LateCount";
     /// A size or offset that may be negative: the stride of a vector.
     Stride, "int @", large "MPI_Count @", "i64";
     /// A number of bytes that may be negative: stride of an hvector, lower bound and extent.
@@ -176,44 +171,7 @@ macro_rules! poly_kind {
     };
 }
 
-/// A number and the form in which it came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Formed {
-    pub value: i64,
-    /// The large-count form was called.
-    pub large: bool,
-}
-
-macro_rules! formed_kind {
-    ($name:ident: $c:ty as $of:ident) => {
-        impl Kind for $name {
-            type C = $c;
-            type Large = i64;
-            type Held = Formed;
-            type Rust<'a> = Formed;
-            #[inline(always)]
-            unsafe fn from_c(me: &'static Rank, value: $c, name: &'static str) -> MpiResult<Formed> {
-                // SAFETY: same contract.
-                Ok(Formed { value: unsafe { $of::from_c(me, value, name)? }, large: false })
-            }
-            #[inline(always)]
-            unsafe fn from_large(me: &'static Rank, value: i64, name: &'static str) -> MpiResult<Formed> {
-                // SAFETY: same contract.
-                Ok(Formed { value: unsafe { $of::from_large(me, value, name)? }, large: true })
-            }
-            #[inline(always)]
-            fn lend(held: &Formed) -> Formed {
-                *held
-            }
-        }
-    };
-}
-
-formed_kind!(FormedCount: i32 as Count);
-formed_kind!(FormedBytes: i64 as ByteStride);
-
 poly_kind!(Count: i32 | i64, |v, name| if v >= 0 { Ok(v) } else { Err(negative(c::MPI_ERR_COUNT, name, v)) });
-poly_kind!(CountIfUsed: i32 | i64, |v, name| Ok(v));
 poly_kind!(Stride: i32 | i64, |v, name| Ok(v));
 poly_kind!(ByteStride: i64 | i64, |v, name| Ok(v));
 poly_kind!(ByteCount: i64 | i64, |v, name| if v >= 0 { Ok(v) } else { Err(negative(c::MPI_ERR_ARG, name, v)) });
@@ -222,6 +180,37 @@ poly_kind!(DispUnit: i32 | i64, |v, name| if v > 0 {
 } else {
     mpi_err!(MPI_ERR_DISP, "{name} is {v}, must be positive")
 });
+
+/// A count that was not checked yet.
+#[derive(Debug, Clone, Copy)]
+pub struct LateCount(i64, &'static str);
+
+impl LateCount {
+    /// The count, ≥ 0.
+    #[inline(always)]
+    pub fn check(self) -> MpiResult<i64> {
+        if self.0 >= 0 { Ok(self.0) } else { Err(negative(c::MPI_ERR_COUNT, self.1, self.0)) }
+    }
+}
+
+impl Kind for CountIfUsed {
+    type C = i32;
+    type Large = i64;
+    type Held = LateCount;
+    type Rust<'a> = LateCount;
+    #[inline(always)]
+    unsafe fn from_c(_me: &'static Rank, value: i32, name: &'static str) -> MpiResult<LateCount> {
+        Ok(LateCount(value.into(), name))
+    }
+    #[inline(always)]
+    unsafe fn from_large(_me: &'static Rank, value: i64, name: &'static str) -> MpiResult<LateCount> {
+        Ok(LateCount(value, name))
+    }
+    #[inline(always)]
+    fn lend(held: &LateCount) -> LateCount {
+        *held
+    }
+}
 
 plain_kind!(Fint: i32 => i32, |me, v, name| Ok(v));
 plain_kind!(Int: i32 => i32, |me, v, name| Ok(v));

@@ -142,10 +142,14 @@ buffer_kind! {
     OutString: |p, name| Ok(HeldBuffer(p));
 }
 
-/// A string buffer for unit tests of semantic functions.
 #[cfg(test)]
-pub fn string_on_stack(place: &mut [u8]) -> StringOut<'_> {
-    StringOut(NonNull::new(place.as_mut_ptr()), PhantomData)
+pub mod room {
+    //! String buffers for unit tests of semantic functions.
+    use super::*;
+
+    pub fn string(place: &mut [u8]) -> StringOut<'_> {
+        StringOut(NonNull::new(place.as_mut_ptr()), PhantomData)
+    }
 }
 
 #[cfg(test)]
@@ -155,9 +159,9 @@ mod tests {
     #[test]
     fn a_string_is_cut_to_the_room_and_terminated() {
         let mut b = [0xffu8; 8];
-        assert_eq!(string_on_stack(&mut b).write(b"abcdef", 4), 3);
+        assert_eq!(room::string(&mut b).write(b"abcdef", 4), 3);
         assert_eq!(&b[..5], b"abc\0\xff");
-        assert_eq!(string_on_stack(&mut b).write(b"abcdef", 0), 0);
+        assert_eq!(room::string(&mut b).write(b"abcdef", 0), 0);
         assert_eq!(b[0], b'a');
     }
 

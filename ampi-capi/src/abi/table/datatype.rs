@@ -7,27 +7,27 @@ macro_rules! entries {
     ($($emit:tt)*) => {
         $($emit)*! {
             /// Copies one after the other.
-            large MPI_Type_contiguous (count: FormedCount, oldtype: AnyDatatype, newtype: NewDatatype) = datatype::calls::contiguous;
+            large MPI_Type_contiguous (count: Count, oldtype: AnyDatatype, newtype: NewDatatype) = datatype::calls::contiguous;
             /// Equally spaced blocks, stride in elements.
-            large MPI_Type_vector (count: FormedCount, blocklength: Count, stride: Stride, oldtype: AnyDatatype, newtype: NewDatatype) = datatype::calls::vector;
+            large MPI_Type_vector (count: Count, blocklength: Count, stride: Stride, oldtype: AnyDatatype, newtype: NewDatatype) = datatype::calls::vector;
             /// Equally spaced blocks, stride in bytes.
-            large MPI_Type_create_hvector (count: FormedCount, blocklength: Count, stride: ByteStride, oldtype: AnyDatatype, newtype: NewDatatype) = datatype::calls::create_hvector;
+            large MPI_Type_create_hvector (count: Count, blocklength: Count, stride: ByteStride, oldtype: AnyDatatype, newtype: NewDatatype) = datatype::calls::create_hvector;
             /// Blocks at displacements in elements.
-            large MPI_Type_indexed (count: FormedCount, array_of_blocklengths: Counts, array_of_displacements: Counts, oldtype: AnyDatatype, newtype: NewDatatype) = datatype::calls::indexed;
+            large MPI_Type_indexed (count: Count, array_of_blocklengths: Counts, array_of_displacements: Counts, oldtype: AnyDatatype, newtype: NewDatatype) = datatype::calls::indexed;
             /// Blocks at displacements in bytes.
-            large MPI_Type_create_hindexed (count: FormedCount, array_of_blocklengths: Counts, array_of_displacements: ByteDispls, oldtype: AnyDatatype, newtype: NewDatatype) = datatype::calls::create_hindexed;
+            large MPI_Type_create_hindexed (count: Count, array_of_blocklengths: Counts, array_of_displacements: ByteDispls, oldtype: AnyDatatype, newtype: NewDatatype) = datatype::calls::create_hindexed;
             /// Equal blocks at displacements in elements.
-            large MPI_Type_create_indexed_block (count: FormedCount, blocklength: Count, array_of_displacements: Counts, oldtype: AnyDatatype, newtype: NewDatatype) = datatype::calls::create_indexed_block;
+            large MPI_Type_create_indexed_block (count: Count, blocklength: Count, array_of_displacements: Counts, oldtype: AnyDatatype, newtype: NewDatatype) = datatype::calls::create_indexed_block;
             /// Equal blocks at displacements in bytes.
-            large MPI_Type_create_hindexed_block (count: FormedCount, blocklength: Count, array_of_displacements: ByteDispls, oldtype: AnyDatatype, newtype: NewDatatype) = datatype::calls::create_hindexed_block;
+            large MPI_Type_create_hindexed_block (count: Count, blocklength: Count, array_of_displacements: ByteDispls, oldtype: AnyDatatype, newtype: NewDatatype) = datatype::calls::create_hindexed_block;
             /// Blocks of different datatypes.
-            large MPI_Type_create_struct (count: FormedCount, array_of_blocklengths: Counts, array_of_displacements: ByteDispls, array_of_types: Datatypes, newtype: NewDatatype) = datatype::calls::create_struct;
+            large MPI_Type_create_struct (count: Count, array_of_blocklengths: Counts, array_of_displacements: ByteDispls, array_of_types: Datatypes, newtype: NewDatatype) = datatype::calls::create_struct;
             /// Part of an array.
             large MPI_Type_create_subarray (ndims: NonNegative, array_of_sizes: Counts, array_of_subsizes: Counts, array_of_starts: Counts, order: Int, oldtype: AnyDatatype, newtype: NewDatatype) = datatype::calls::create_subarray;
             /// Part of a distributed array.
             large MPI_Type_create_darray (size: Int, rank: Int, ndims: NonNegative, array_of_gsizes: Counts, array_of_distribs: Ints, array_of_dargs: Ints, array_of_psizes: Ints, order: Int, oldtype: AnyDatatype, newtype: NewDatatype) = datatype::calls::create_darray;
             /// Other lower bound and extent.
-            large MPI_Type_create_resized (oldtype: AnyDatatype, lb: FormedBytes, extent: ByteStride, newtype: NewDatatype) = datatype::calls::create_resized;
+            large MPI_Type_create_resized (oldtype: AnyDatatype, lb: ByteStride, extent: ByteStride, newtype: NewDatatype) = datatype::calls::create_resized;
             /// A copy.
             small MPI_Type_dup (oldtype: AnyDatatype, newtype: NewDatatype) = datatype::calls::dup;
             /// Makes a datatype usable in communication.
