@@ -11,10 +11,13 @@ use ampi_core::current;
 /// The calling rank, if nothing speaks against the call; `None`: ask [`enter_slowly`]. `early`: the function may be
 /// called before `MPI_Init` and after `MPI_Finalize`.
 #[inline(always)]
-pub fn enter(early: bool) -> Option<&'static Rank> {
+pub fn enter(function: &'static str, early: bool) -> Option<&'static Rank> {
     let me = Rank::current()?;
     let quick = (early || me.phase.get() == Phase::Running)
         && current::word(current::FLAGS) & current::FLAG_GUEST_THREAD == 0;
+    if quick {
+        me.function.set(function);
+    }
     quick.then_some(me)
 }
 

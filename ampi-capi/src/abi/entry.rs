@@ -238,7 +238,7 @@ macro_rules! point {
         unsafe extern "C" fn entry($($arg: <$crate::abi::kinds::$kind as $crate::abi::kinds::Kind>::$c),*) -> ::std::ffi::c_int {
             #[allow(unused_imports)]
             use $crate::abi::kinds::{self, Kind};
-            let me = match $crate::abi::call::enter($early) {
+            let me = match $crate::abi::call::enter($symbol, $early) {
                 Some(me) => me,
                 None => match $crate::abi::call::enter_slowly($symbol, $early) {
                     Ok(me) => me,

@@ -319,13 +319,13 @@ unbound! {
 }
 
 // The objects that exist. One line each:
-//   bind!(Comm, CommInOut => crate::comm::Comm);
+bind!(Comm, CommInOut => crate::comm::Comm);
 bind!(Info, InfoInOut => crate::info::Info);
 bind!(@or_null InfoOrNull => crate::info::Info);
 bind!(Errhandler, ErrhandlerInOut => crate::errhandler::Errhandler);
 bind!(@datatypes Datatype, AnyDatatype, DatatypeInOut => crate::datatype::handle::Type);
-bind!(Group, GroupInOut => crate::group::calls::GroupObject);
 bind!(Op, OpInOut => crate::op::handle::Op);
+bind!(Group, GroupInOut => crate::group::calls::GroupObject);
 
 #[cfg(test)]
 mod tests {
