@@ -49,7 +49,7 @@ chapters! {
     on comm_errhandler;
     on comm_attr;
     on type_attr;
-    off group;
+    on group;
     on cart;
     on pt2pt;
     on nonblocking;
