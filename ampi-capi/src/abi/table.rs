@@ -57,8 +57,8 @@ chapters! {
     off completion;
     off probe;
     off buffered;
-    off datatype;
-    off removed;
+    on datatype;
+    on removed;
     off pack;
     off coll;
     off icoll;
