@@ -317,3 +317,16 @@ bind!(Errhandler, ErrhandlerInOut => crate::errhandler::Errhandler);
 bind!(@datatypes Datatype, AnyDatatype, DatatypeInOut => crate::datatype::handle::Type);
 bind!(Group, GroupInOut => crate::group::calls::GroupObject);
 bind!(Op, OpInOut => crate::op::handle::Op);
+
+#[cfg(test)]
+pub mod variables {
+    //! Handle variables for unit tests of semantic functions.
+    use super::super::out::places::inout;
+    use super::*;
+
+    /// The variable `place` with the handle of `object`.
+    pub fn variable<'a, T: Object>(place: &'a mut Handle, object: &'a Rc<T>) -> HandleInOut<'a, T> {
+        let handle = *place;
+        HandleInOut { place: inout(&mut place.0), handle, object }
+    }
+}
