@@ -16,10 +16,11 @@
 use crate::abi::constants as c;
 use crate::errhandler::{self, Owner};
 use crate::handle::{Handle, HandleKind, Table};
-use crate::{attr, datatype, environment, group, info, op};
+use crate::{attr, comm, datatype, environment, group, info, op, pt2pt};
 use ampi_core::current;
 use std::cell::Cell;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Where the rank is in its life (MPI-5.0 §11.2).
@@ -30,8 +31,10 @@ pub enum Phase {
     Finalized,
 }
 
-/// The MPI state of one rank. Chapters: one field each.
+/// The MPI state of one rank. Chapters: one field each. Its address is the rank's chare address, hence the alignment.
+#[repr(align(128))]
 pub struct Rank {
+    pub p2p: pt2pt::State,
     /// Rank in `MPI_COMM_WORLD`, 0-based.
     pub world_rank: u32,
     /// Size of `MPI_COMM_WORLD`.
@@ -42,11 +45,22 @@ pub struct Rank {
     pub info: Table<info::Info>,
     pub types: Table<datatype::handle::Type>,
     pub ops: Table<op::handle::Op>,
-    pub groups: Table<group::calls::GroupObject>,
     pub attr: attr::State,
     pub errhandler: errhandler::State,
     pub fortran: environment::Fortran,
+    pub groups: Table<group::calls::GroupObject>,
+    pub comms: Table<comm::Comm>,
+    pub messages: Table<pt2pt::probe::Probed>,
+    pub create_counts: comm::CreateCounts,
+    /// The function of the interface that was called last.
+    pub function: Cell<&'static str>,
+    /// The rank's program has ended.
+    pub ended: Cell<bool>,
+    /// The collective in which the rank is blocked: communicator handle and number of the operation.
+    pub meeting: Cell<Option<(Handle, u64)>>,
 }
+
+const _: () = assert!(align_of::<Rank>() == ampi_core::pe::CHARE_ALIGN);
 
 impl Rank {
     /// The state of rank `world_rank` of `world_size` before `MPI_Init`.
@@ -59,10 +73,17 @@ impl Rank {
             info: Table::new(HandleKind::Info, c::MPI_INFO_NULL, 8),
             types: Table::new(HandleKind::Datatype, c::MPI_DATATYPE_NULL, 256),
             ops: Table::new(HandleKind::Op, c::MPI_OP_NULL, 32),
-            groups: Table::new(HandleKind::Group, c::MPI_GROUP_NULL, 2),
             attr: attr::State::new(world_size),
             errhandler: errhandler::State::new(),
             fortran: environment::Fortran::default(),
+            groups: Table::new(HandleKind::Group, c::MPI_GROUP_NULL, 2),
+            p2p: pt2pt::State::default(),
+            comms: comm::table(),
+            messages: pt2pt::probe::table(),
+            create_counts: comm::CreateCounts::default(),
+            function: Cell::new(""),
+            ended: Cell::new(false),
+            meeting: Cell::new(None),
         });
         rank.info.predefine(c::MPI_INFO_ENV, Rc::new(info::environment(world_size)));
         rank
@@ -102,13 +123,37 @@ impl Rank {
         if TAKEN.swap(true, Ordering::Relaxed) && !cfg!(test) {
             return None;
         }
-        Some(Rank::plant(Rank::new(0, 1)))
+        let me = Rank::plant(Rank::new(0, 1));
+        crate::worker::alone(me);
+        Some(me)
+    }
+
+    /// The rank whose chare address this is.
+    #[inline(always)]
+    pub fn of_chare(address: usize) -> &'static Rank {
+        debug_assert!(address != 0);
+        // SAFETY: chare addresses are those of leaked Ranks (worker.rs, `place`); rule 2.
+        unsafe { &*std::ptr::with_exposed_provenance::<Rank>(address) }
+    }
+
+    /// Its address as a chare.
+    pub fn chare_address(&'static self) -> usize {
+        std::ptr::from_ref(self).expose_provenance()
+    }
+
+    /// Makes what a program finds after `MPI_Init`: the predefined communicators.
+    pub fn start_chapters(&'static self) {
+        let handler = self.errhandler.initial.get();
+        let world = crate::worker::world();
+        comm::Comm::new(self, world.clone(), handler.clone(), None).predefine(self, c::MPI_COMM_WORLD, "MPI_COMM_WORLD");
+        let group = Arc::new(crate::group::Group::single(self.world_rank));
+        let alone = comm::Shared::with_context(comm::shared::SELF_CONTEXT, group, self.p2p.pe().job());
+        comm::Comm::new(self, alone, handler, None).predefine(self, c::MPI_COMM_SELF, "MPI_COMM_SELF");
     }
 
     /// The object that carries an error handler and is named by `handle`, if it is alive.
     pub fn error_owner(&'static self, handle: Handle) -> Option<Rc<dyn Owner>> {
-        let _ = (self, handle);
-        None
+        self.comms.get(handle).map(|c| c as Rc<dyn Owner>)
     }
 }
 

@@ -16,6 +16,7 @@ pub fn enter(function: &'static str, early: bool) -> Result<&'static Rank, i32> 
         && (me.phase.get() == Phase::Running || early)
         && current::word(current::FLAGS) & current::FLAG_GUEST_THREAD == 0
     {
+        me.function.set(function);
         return Ok(me);
     }
     enter_slowly(function, early)

@@ -44,27 +44,27 @@ chapters! {
     on keyval;
     on errhandler;
     on status;
-    off init;
-    off comm;
-    off comm_errhandler;
-    off comm_attr;
+    on init;
+    on comm;
+    on comm_errhandler;
+    on comm_attr;
     on type_attr;
     on group;
-    off cart;
-    off pt2pt;
-    off nonblocking;
-    off persistent;
-    off completion;
-    off probe;
-    off buffered;
+    on cart;
+    on pt2pt;
+    on nonblocking;
+    on persistent;
+    on completion;
+    on probe;
+    on buffered;
     on datatype;
     on removed;
-    off pack;
-    off coll;
-    off icoll;
+    on pack;
+    on coll;
+    on icoll;
     off pcoll;
     on op;
-    off extensions;
+    on extensions;
 }
 
 /// The lines whose entry points are in the library.

@@ -7,7 +7,7 @@ use super::board::meet;
 use super::movement::{self, Blocks, List, Movement, Who};
 use super::reduction::{How, Reduction, Shape};
 use super::{Call, Operation};
-use crate::abi::kinds::{Array, ArrayPoly, InRoot, OutHandle, UserBuf};
+use crate::abi::kinds::{Array, ArrayPoly, InRoot, LateCount, LateDatatype, OutHandle, UserBuf};
 use crate::comm::Comm;
 use crate::datatype::handle::Type;
 use crate::error::MpiResult;
@@ -27,7 +27,10 @@ type O<'a> = &'a Rc<Op>;
 /// Takes part and waits.
 #[inline(always)]
 pub fn execute(me: &'static Rank, comm: &Comm, call: &Call) -> MpiResult {
-    meet(me, comm.shared(), comm.rank(), comm.next_collective(), call, None);
+    let number = comm.next_collective();
+    me.meeting.set(Some((comm.handle(), number)));
+    meet(me, comm.shared(), comm.rank(), number, call, None);
+    me.meeting.set(None);
     call.result()
 }
 
@@ -47,9 +50,13 @@ pub fn begin_then(
     let r = me.p2p.requests.take(Kind::Collective);
     r.set_comm(comm.handle());
     request.set(me.p2p.requests.publish(r));
-    let pinned: *const Call = &*call;
-    r.set_epilogue(Box::new(move |me| then(me, call)));
-    super::board::meet_pinned(me, comm.shared(), comm.rank(), comm.next_collective(), pinned, r);
+    // the request keeps the call until the completion is seen
+    let call = r.keep_call(call);
+    r.set_epilogue(Box::new(move |me| match r.take_call() {
+        Some(call) => then(me, call),
+        None => Ok(()),
+    }));
+    meet(me, comm.shared(), comm.rank(), comm.next_collective(), call, Some(r));
     Ok(())
 }
 
@@ -168,8 +175,8 @@ fn contribution(send: UserBuf, count: i64, ty: Option<T>, in_place_allowed: bool
 #[derive(Clone, Copy)]
 pub struct SideArgs {
     pub buf: UserBuf,
-    pub count: i64,
-    pub ty: Handle,
+    pub count: LateCount,
+    pub ty: LateDatatype,
 }
 
 /// The arguments of one side with lists.
@@ -178,23 +185,15 @@ pub struct SideLists<'a> {
     pub buf: UserBuf,
     pub counts: ArrayPoly<'a>,
     pub displs: ArrayPoly<'a>,
-    pub ty: Handle,
-}
-
-fn type_of(me: &'static Rank, h: Handle, name: &str) -> MpiResult<Rc<Type>> {
-    crate::datatype::handle::committed(me, h, name)
-}
-
-fn count_of(n: i64, name: &str) -> MpiResult<i64> {
-    if n < 0 { mpi_err!(MPI_ERR_COUNT, "{name} is {n}, must not be negative") } else { Ok(n) }
+    pub ty: LateDatatype,
 }
 
 fn gather_send(me: &'static Rank, s: SideArgs, is_root: bool) -> MpiResult<Blocks> {
     if is_root && s.buf.is_in_place() {
         return Ok(Blocks::None);
     }
-    let ty = type_of(me, s.ty, "sendtype")?;
-    contribution(s.buf, count_of(s.count, "sendcount")?, Some(&ty), false)
+    let ty = s.ty.get::<Type>(me)?;
+    contribution(s.buf, s.count.check()?, Some(&ty), false)
 }
 
 fn same_buffer(send: UserBuf, recv: UserBuf, bytes: i64) -> MpiResult {
@@ -215,8 +214,8 @@ fn gather_call(
     let root = root.check(comm.size())?;
     let is_root = root == comm.rank();
     let to = if is_root {
-        let ty = type_of(me, recv.ty, "recvtype")?;
-        let count = count_of(recv.count, "recvcount")?;
+        let ty = recv.ty.get::<Type>(me)?;
+        let count = recv.count.check()?;
         check(recv.buf, "recvbuf", count, &ty)?;
         same_buffer(send.buf, recv.buf, count * ty.datatype.size())?;
         equal(recv.buf, count, &ty)
@@ -228,14 +227,14 @@ fn gather_call(
 }
 
 /// `MPI_Gather` — the root receives a block of `recv.count` elements from each member, in rank order. MPI-5.0 §6.5.
-pub fn gather(me: &'static Rank, sendbuf: UserBuf, sendcount: i64, sendtype: Handle, recvbuf: UserBuf, recvcount: i64, recvtype: Handle, root: InRoot, comm: C) -> MpiResult {
+pub fn gather(me: &'static Rank, sendbuf: UserBuf, sendcount: LateCount, sendtype: LateDatatype, recvbuf: UserBuf, recvcount: LateCount, recvtype: LateDatatype, root: InRoot, comm: C) -> MpiResult {
     let send = SideArgs { buf: sendbuf, count: sendcount, ty: sendtype };
     let recv = SideArgs { buf: recvbuf, count: recvcount, ty: recvtype };
     execute(me, comm, &gather_call(me, "MPI_Gather", send, recv, root, comm)?)
 }
 
 /// `MPI_Igather`. MPI-5.0 §6.12.3.
-pub fn igather(me: &'static Rank, sendbuf: UserBuf, sendcount: i64, sendtype: Handle, recvbuf: UserBuf, recvcount: i64, recvtype: Handle, root: InRoot, comm: C, request: OutHandle) -> MpiResult {
+pub fn igather(me: &'static Rank, sendbuf: UserBuf, sendcount: LateCount, sendtype: LateDatatype, recvbuf: UserBuf, recvcount: LateCount, recvtype: LateDatatype, root: InRoot, comm: C, request: OutHandle) -> MpiResult {
     let send = SideArgs { buf: sendbuf, count: sendcount, ty: sendtype };
     let recv = SideArgs { buf: recvbuf, count: recvcount, ty: recvtype };
     begin(me, comm, gather_call(me, "MPI_Igather", send, recv, root, comm)?, request)
@@ -252,7 +251,7 @@ fn gatherv_call(
     let root = root.check(comm.size())?;
     let is_root = root == comm.rank();
     let to = if is_root {
-        let ty = type_of(me, recv.ty, "recvtype")?;
+        let ty = recv.ty.get::<Type>(me)?;
         listed(recv.buf, "recvbuf", recv.counts, recv.displs, comm.size() as usize, &ty)?
     } else {
         Blocks::None
@@ -262,14 +261,14 @@ fn gatherv_call(
 }
 
 /// `MPI_Gatherv` — as gather, block i has `recv.counts[i]` elements at `recv.displs[i]·extent`. MPI-5.0 §6.5.
-pub fn gatherv(me: &'static Rank, sendbuf: UserBuf, sendcount: i64, sendtype: Handle, recvbuf: UserBuf, recvcounts: ArrayPoly, recvdispls: ArrayPoly, recvtype: Handle, root: InRoot, comm: C) -> MpiResult {
+pub fn gatherv(me: &'static Rank, sendbuf: UserBuf, sendcount: LateCount, sendtype: LateDatatype, recvbuf: UserBuf, recvcounts: ArrayPoly, recvdispls: ArrayPoly, recvtype: LateDatatype, root: InRoot, comm: C) -> MpiResult {
     let send = SideArgs { buf: sendbuf, count: sendcount, ty: sendtype };
     let recv = SideLists { buf: recvbuf, counts: recvcounts, displs: recvdispls, ty: recvtype };
     execute(me, comm, &gatherv_call(me, "MPI_Gatherv", send, recv, root, comm)?)
 }
 
 /// `MPI_Igatherv`. MPI-5.0 §6.12.3.
-pub fn igatherv(me: &'static Rank, sendbuf: UserBuf, sendcount: i64, sendtype: Handle, recvbuf: UserBuf, recvcounts: ArrayPoly, recvdispls: ArrayPoly, recvtype: Handle, root: InRoot, comm: C, request: OutHandle) -> MpiResult {
+pub fn igatherv(me: &'static Rank, sendbuf: UserBuf, sendcount: LateCount, sendtype: LateDatatype, recvbuf: UserBuf, recvcounts: ArrayPoly, recvdispls: ArrayPoly, recvtype: LateDatatype, root: InRoot, comm: C, request: OutHandle) -> MpiResult {
     let send = SideArgs { buf: sendbuf, count: sendcount, ty: sendtype };
     let recv = SideLists { buf: recvbuf, counts: recvcounts, displs: recvdispls, ty: recvtype };
     begin(me, comm, gatherv_call(me, "MPI_Igatherv", send, recv, root, comm)?, request)
@@ -280,8 +279,8 @@ fn scatter_recv(me: &'static Rank, r: SideArgs, is_root: bool) -> MpiResult<Bloc
     if is_root && r.buf.is_in_place() {
         return Ok(Blocks::None);
     }
-    let ty = type_of(me, r.ty, "recvtype")?;
-    let count = count_of(r.count, "recvcount")?;
+    let ty = r.ty.get::<Type>(me)?;
+    let count = r.count.check()?;
     check(r.buf, "recvbuf", count, &ty)?;
     Ok(whole(r.buf, count, &ty))
 }
@@ -297,8 +296,8 @@ fn scatter_call(
     let root = root.check(comm.size())?;
     let is_root = root == comm.rank();
     let from = if is_root {
-        let ty = type_of(me, send.ty, "sendtype")?;
-        let count = count_of(send.count, "sendcount")?;
+        let ty = send.ty.get::<Type>(me)?;
+        let count = send.count.check()?;
         check(send.buf, "sendbuf", count, &ty)?;
         same_buffer(send.buf, recv.buf, count * ty.datatype.size())?;
         equal(send.buf, count, &ty)
@@ -310,14 +309,14 @@ fn scatter_call(
 }
 
 /// `MPI_Scatter` — member i receives block i of the root's buffer. MPI-5.0 §6.6.
-pub fn scatter(me: &'static Rank, sendbuf: UserBuf, sendcount: i64, sendtype: Handle, recvbuf: UserBuf, recvcount: i64, recvtype: Handle, root: InRoot, comm: C) -> MpiResult {
+pub fn scatter(me: &'static Rank, sendbuf: UserBuf, sendcount: LateCount, sendtype: LateDatatype, recvbuf: UserBuf, recvcount: LateCount, recvtype: LateDatatype, root: InRoot, comm: C) -> MpiResult {
     let send = SideArgs { buf: sendbuf, count: sendcount, ty: sendtype };
     let recv = SideArgs { buf: recvbuf, count: recvcount, ty: recvtype };
     execute(me, comm, &scatter_call(me, "MPI_Scatter", send, recv, root, comm)?)
 }
 
 /// `MPI_Iscatter`. MPI-5.0 §6.12.4.
-pub fn iscatter(me: &'static Rank, sendbuf: UserBuf, sendcount: i64, sendtype: Handle, recvbuf: UserBuf, recvcount: i64, recvtype: Handle, root: InRoot, comm: C, request: OutHandle) -> MpiResult {
+pub fn iscatter(me: &'static Rank, sendbuf: UserBuf, sendcount: LateCount, sendtype: LateDatatype, recvbuf: UserBuf, recvcount: LateCount, recvtype: LateDatatype, root: InRoot, comm: C, request: OutHandle) -> MpiResult {
     let send = SideArgs { buf: sendbuf, count: sendcount, ty: sendtype };
     let recv = SideArgs { buf: recvbuf, count: recvcount, ty: recvtype };
     begin(me, comm, scatter_call(me, "MPI_Iscatter", send, recv, root, comm)?, request)
@@ -334,7 +333,7 @@ fn scatterv_call(
     let root = root.check(comm.size())?;
     let is_root = root == comm.rank();
     let from = if is_root {
-        let ty = type_of(me, send.ty, "sendtype")?;
+        let ty = send.ty.get::<Type>(me)?;
         listed(send.buf, "sendbuf", send.counts, send.displs, comm.size() as usize, &ty)?
     } else {
         Blocks::None
@@ -344,14 +343,14 @@ fn scatterv_call(
 }
 
 /// `MPI_Scatterv`. MPI-5.0 §6.6.
-pub fn scatterv(me: &'static Rank, sendbuf: UserBuf, sendcounts: ArrayPoly, senddispls: ArrayPoly, sendtype: Handle, recvbuf: UserBuf, recvcount: i64, recvtype: Handle, root: InRoot, comm: C) -> MpiResult {
+pub fn scatterv(me: &'static Rank, sendbuf: UserBuf, sendcounts: ArrayPoly, senddispls: ArrayPoly, sendtype: LateDatatype, recvbuf: UserBuf, recvcount: LateCount, recvtype: LateDatatype, root: InRoot, comm: C) -> MpiResult {
     let send = SideLists { buf: sendbuf, counts: sendcounts, displs: senddispls, ty: sendtype };
     let recv = SideArgs { buf: recvbuf, count: recvcount, ty: recvtype };
     execute(me, comm, &scatterv_call(me, "MPI_Scatterv", send, recv, root, comm)?)
 }
 
 /// `MPI_Iscatterv`. MPI-5.0 §6.12.4.
-pub fn iscatterv(me: &'static Rank, sendbuf: UserBuf, sendcounts: ArrayPoly, senddispls: ArrayPoly, sendtype: Handle, recvbuf: UserBuf, recvcount: i64, recvtype: Handle, root: InRoot, comm: C, request: OutHandle) -> MpiResult {
+pub fn iscatterv(me: &'static Rank, sendbuf: UserBuf, sendcounts: ArrayPoly, senddispls: ArrayPoly, sendtype: LateDatatype, recvbuf: UserBuf, recvcount: LateCount, recvtype: LateDatatype, root: InRoot, comm: C, request: OutHandle) -> MpiResult {
     let send = SideLists { buf: sendbuf, counts: sendcounts, displs: senddispls, ty: sendtype };
     let recv = SideArgs { buf: recvbuf, count: recvcount, ty: recvtype };
     begin(me, comm, scatterv_call(me, "MPI_Iscatterv", send, recv, root, comm)?, request)
@@ -368,8 +367,8 @@ fn allgather_call(
     recv: SideArgs,
     comm: C,
 ) -> MpiResult<Call> {
-    let ty = type_of(me, recv.ty, "recvtype")?;
-    let count = count_of(recv.count, "recvcount")?;
+    let ty = recv.ty.get::<Type>(me)?;
+    let count = recv.count.check()?;
     check(recv.buf, "recvbuf", count, &ty)?;
     same_buffer(send.buf, recv.buf, count * ty.datatype.size())?;
     let (from, to) = (allgather_send(me, send)?, equal(recv.buf, count, &ty));
@@ -377,14 +376,14 @@ fn allgather_call(
 }
 
 /// `MPI_Allgather` — everybody receives everybody's block. MPI-5.0 §6.7.
-pub fn allgather(me: &'static Rank, sendbuf: UserBuf, sendcount: i64, sendtype: Handle, recvbuf: UserBuf, recvcount: i64, recvtype: Handle, comm: C) -> MpiResult {
+pub fn allgather(me: &'static Rank, sendbuf: UserBuf, sendcount: LateCount, sendtype: LateDatatype, recvbuf: UserBuf, recvcount: LateCount, recvtype: LateDatatype, comm: C) -> MpiResult {
     let send = SideArgs { buf: sendbuf, count: sendcount, ty: sendtype };
     let recv = SideArgs { buf: recvbuf, count: recvcount, ty: recvtype };
     execute(me, comm, &allgather_call(me, "MPI_Allgather", send, recv, comm)?)
 }
 
 /// `MPI_Iallgather`. MPI-5.0 §6.12.5.
-pub fn iallgather(me: &'static Rank, sendbuf: UserBuf, sendcount: i64, sendtype: Handle, recvbuf: UserBuf, recvcount: i64, recvtype: Handle, comm: C, request: OutHandle) -> MpiResult {
+pub fn iallgather(me: &'static Rank, sendbuf: UserBuf, sendcount: LateCount, sendtype: LateDatatype, recvbuf: UserBuf, recvcount: LateCount, recvtype: LateDatatype, comm: C, request: OutHandle) -> MpiResult {
     let send = SideArgs { buf: sendbuf, count: sendcount, ty: sendtype };
     let recv = SideArgs { buf: recvbuf, count: recvcount, ty: recvtype };
     begin(me, comm, allgather_call(me, "MPI_Iallgather", send, recv, comm)?, request)
@@ -397,21 +396,21 @@ fn allgatherv_call(
     recv: SideLists,
     comm: C,
 ) -> MpiResult<Call> {
-    let ty = type_of(me, recv.ty, "recvtype")?;
+    let ty = recv.ty.get::<Type>(me)?;
     let to = listed(recv.buf, "recvbuf", recv.counts, recv.displs, comm.size() as usize, &ty)?;
     let from = allgather_send(me, send)?;
     Ok(moving(name, movement::ALLGATHER, Who::All, Who::All, from, to))
 }
 
 /// `MPI_Allgatherv`. MPI-5.0 §6.7.
-pub fn allgatherv(me: &'static Rank, sendbuf: UserBuf, sendcount: i64, sendtype: Handle, recvbuf: UserBuf, recvcounts: ArrayPoly, recvdispls: ArrayPoly, recvtype: Handle, comm: C) -> MpiResult {
+pub fn allgatherv(me: &'static Rank, sendbuf: UserBuf, sendcount: LateCount, sendtype: LateDatatype, recvbuf: UserBuf, recvcounts: ArrayPoly, recvdispls: ArrayPoly, recvtype: LateDatatype, comm: C) -> MpiResult {
     let send = SideArgs { buf: sendbuf, count: sendcount, ty: sendtype };
     let recv = SideLists { buf: recvbuf, counts: recvcounts, displs: recvdispls, ty: recvtype };
     execute(me, comm, &allgatherv_call(me, "MPI_Allgatherv", send, recv, comm)?)
 }
 
 /// `MPI_Iallgatherv`. MPI-5.0 §6.12.5.
-pub fn iallgatherv(me: &'static Rank, sendbuf: UserBuf, sendcount: i64, sendtype: Handle, recvbuf: UserBuf, recvcounts: ArrayPoly, recvdispls: ArrayPoly, recvtype: Handle, comm: C, request: OutHandle) -> MpiResult {
+pub fn iallgatherv(me: &'static Rank, sendbuf: UserBuf, sendcount: LateCount, sendtype: LateDatatype, recvbuf: UserBuf, recvcounts: ArrayPoly, recvdispls: ArrayPoly, recvtype: LateDatatype, comm: C, request: OutHandle) -> MpiResult {
     let send = SideArgs { buf: sendbuf, count: sendcount, ty: sendtype };
     let recv = SideLists { buf: recvbuf, counts: recvcounts, displs: recvdispls, ty: recvtype };
     begin(me, comm, allgatherv_call(me, "MPI_Iallgatherv", send, recv, comm)?, request)
@@ -430,15 +429,15 @@ fn alltoall_call(
     recv: SideArgs,
     comm: C,
 ) -> MpiResult<Call> {
-    let ty = type_of(me, recv.ty, "recvtype")?;
-    let count = count_of(recv.count, "recvcount")?;
+    let ty = recv.ty.get::<Type>(me)?;
+    let count = recv.count.check()?;
     check(recv.buf, "recvbuf", count, &ty)?;
     same_buffer(send.buf, recv.buf, count * ty.datatype.size())?;
     let from = if send.buf.is_in_place() {
         None
     } else {
-        let ty = type_of(me, send.ty, "sendtype")?;
-        let count = count_of(send.count, "sendcount")?;
+        let ty = send.ty.get::<Type>(me)?;
+        let count = send.count.check()?;
         check(send.buf, "sendbuf", count, &ty)?;
         Some(equal(send.buf, count, &ty))
     };
@@ -446,14 +445,14 @@ fn alltoall_call(
 }
 
 /// `MPI_Alltoall` — block j of member i becomes block i of member j. MPI-5.0 §6.8.
-pub fn alltoall(me: &'static Rank, sendbuf: UserBuf, sendcount: i64, sendtype: Handle, recvbuf: UserBuf, recvcount: i64, recvtype: Handle, comm: C) -> MpiResult {
+pub fn alltoall(me: &'static Rank, sendbuf: UserBuf, sendcount: LateCount, sendtype: LateDatatype, recvbuf: UserBuf, recvcount: LateCount, recvtype: LateDatatype, comm: C) -> MpiResult {
     let send = SideArgs { buf: sendbuf, count: sendcount, ty: sendtype };
     let recv = SideArgs { buf: recvbuf, count: recvcount, ty: recvtype };
     execute(me, comm, &alltoall_call(me, "MPI_Alltoall", send, recv, comm)?)
 }
 
 /// `MPI_Ialltoall`. MPI-5.0 §6.12.6.
-pub fn ialltoall(me: &'static Rank, sendbuf: UserBuf, sendcount: i64, sendtype: Handle, recvbuf: UserBuf, recvcount: i64, recvtype: Handle, comm: C, request: OutHandle) -> MpiResult {
+pub fn ialltoall(me: &'static Rank, sendbuf: UserBuf, sendcount: LateCount, sendtype: LateDatatype, recvbuf: UserBuf, recvcount: LateCount, recvtype: LateDatatype, comm: C, request: OutHandle) -> MpiResult {
     let send = SideArgs { buf: sendbuf, count: sendcount, ty: sendtype };
     let recv = SideArgs { buf: recvbuf, count: recvcount, ty: recvtype };
     begin(me, comm, alltoall_call(me, "MPI_Ialltoall", send, recv, comm)?, request)
@@ -467,26 +466,26 @@ fn alltoallv_call(
     comm: C,
 ) -> MpiResult<Call> {
     let n = comm.size() as usize;
-    let ty = type_of(me, recv.ty, "recvtype")?;
+    let ty = recv.ty.get::<Type>(me)?;
     let to = listed(recv.buf, "recvbuf", recv.counts, recv.displs, n, &ty)?;
     let from = if send.buf.is_in_place() {
         None
     } else {
-        let ty = type_of(me, send.ty, "sendtype")?;
+        let ty = send.ty.get::<Type>(me)?;
         Some(listed(send.buf, "sendbuf", send.counts, send.displs, n, &ty)?)
     };
     Ok(exchange(name, from, to, comm))
 }
 
 /// `MPI_Alltoallv`. MPI-5.0 §6.8.
-pub fn alltoallv(me: &'static Rank, sendbuf: UserBuf, sendcounts: ArrayPoly, senddispls: ArrayPoly, sendtype: Handle, recvbuf: UserBuf, recvcounts: ArrayPoly, recvdispls: ArrayPoly, recvtype: Handle, comm: C) -> MpiResult {
+pub fn alltoallv(me: &'static Rank, sendbuf: UserBuf, sendcounts: ArrayPoly, senddispls: ArrayPoly, sendtype: LateDatatype, recvbuf: UserBuf, recvcounts: ArrayPoly, recvdispls: ArrayPoly, recvtype: LateDatatype, comm: C) -> MpiResult {
     let send = SideLists { buf: sendbuf, counts: sendcounts, displs: senddispls, ty: sendtype };
     let recv = SideLists { buf: recvbuf, counts: recvcounts, displs: recvdispls, ty: recvtype };
     execute(me, comm, &alltoallv_call(me, "MPI_Alltoallv", send, recv, comm)?)
 }
 
 /// `MPI_Ialltoallv`. MPI-5.0 §6.12.6.
-pub fn ialltoallv(me: &'static Rank, sendbuf: UserBuf, sendcounts: ArrayPoly, senddispls: ArrayPoly, sendtype: Handle, recvbuf: UserBuf, recvcounts: ArrayPoly, recvdispls: ArrayPoly, recvtype: Handle, comm: C, request: OutHandle) -> MpiResult {
+pub fn ialltoallv(me: &'static Rank, sendbuf: UserBuf, sendcounts: ArrayPoly, senddispls: ArrayPoly, sendtype: LateDatatype, recvbuf: UserBuf, recvcounts: ArrayPoly, recvdispls: ArrayPoly, recvtype: LateDatatype, comm: C, request: OutHandle) -> MpiResult {
     let send = SideLists { buf: sendbuf, counts: sendcounts, displs: senddispls, ty: sendtype };
     let recv = SideLists { buf: recvbuf, counts: recvcounts, displs: recvdispls, ty: recvtype };
     begin(me, comm, alltoallv_call(me, "MPI_Ialltoallv", send, recv, comm)?, request)

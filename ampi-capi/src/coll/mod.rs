@@ -129,16 +129,16 @@ impl Call {
 
 /// Two members are in different collectives: nothing sensible can follow.
 #[cold]
-fn mismatch(me: &Rank, mine: &Call, other: &Call) -> ! {
+fn mismatch(me: &'static Rank, mine: &Call, other: &Call) -> ! {
     mismatch_text(me, mine.name, other.name)
 }
 
 #[cold]
-fn mismatch_of_kinds(me: &Rank, mine: &Call, other: u32) -> ! {
+fn mismatch_of_kinds(me: &'static Rank, mine: &Call, other: u32) -> ! {
     mismatch_text(me, mine.name, KINDS[other as usize % KINDS.len()])
 }
 
-fn mismatch_text(me: &Rank, mine: &str, other: &str) -> ! {
+fn mismatch_text(me: &'static Rank, mine: &str, other: &str) -> ! {
     let text = format!(
         "collective mismatch: rank {} is in {mine} while another member of the communicator is in {other}; \
          all members must call the same collectives in the same order",

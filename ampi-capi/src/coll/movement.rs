@@ -14,7 +14,7 @@ use super::Call;
 use super::Operation;
 use super::board::Board;
 use crate::abi::constants as c;
-use crate::datatype::{self, Datatype};
+use crate::datatype::Datatype;
 use crate::memory::{self, Address};
 use ampi_core::pe::PeId;
 use std::sync::Arc;

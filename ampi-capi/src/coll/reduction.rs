@@ -16,6 +16,7 @@ use crate::datatype::Datatype;
 use crate::handle::Handle;
 use crate::memory::{self, Address};
 use crate::op::Kernel;
+pub use crate::op::handle::How;
 use ampi_core::pe::PeId;
 use std::sync::Arc;
 
@@ -32,14 +33,6 @@ pub enum Shape {
     Scan,
     /// Member r > 0 gets x0 … x(r-1).
     Exscan,
-}
-
-/// The operation.
-#[derive(Clone, Copy)]
-pub enum How {
-    Kernel(Kernel),
-    /// The program's function, and the handle of the datatype to pass to it.
-    User(UserFn, Handle),
 }
 
 /// One member's part in a reduction.

@@ -61,8 +61,8 @@ pub(crate) fn decide(board: &Board, executor: &Call) {
             }
             for members in colors.values_mut() {
                 members.sort(); // by key, then old rank
-                let ranks = members.iter().map(|&(_, r)| old.world_rank(r as u32)).collect::<Vec<_>>();
-                let shared = Shared::new(Arc::new(Group::from_world_ranks(&ranks)), job);
+                let ranks = members.iter().filter_map(|&(_, r)| old.world_rank(r)).collect();
+                let shared = Shared::new(Arc::new(Group::from_world_ranks(ranks)), job);
                 members.iter().for_each(|&(_, r)| grant(board, r, &shared));
             }
         }
@@ -71,9 +71,9 @@ pub(crate) fn decide(board: &Board, executor: &Call) {
             let mut made: BTreeMap<u32, Arc<Shared>> = BTreeMap::new();
             for r in 0..n {
                 if let Wish::Group(group) = &agreement(board.call(r)).wish
-                    && group.rank_of(old.world_rank(r as u32)).is_some()
+                    && let (Some(world), Some(first)) = (old.world_rank(r), group.world_rank(0))
+                    && group.contains(world)
                 {
-                    let first = group.world_rank(0);
                     let shared = made.entry(first).or_insert_with(|| Shared::new(group.clone(), job));
                     grant(board, r, shared);
                 }

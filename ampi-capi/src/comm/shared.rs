@@ -50,7 +50,7 @@ impl Shared {
         let representatives = members
             .iter()
             .enumerate()
-            .filter_map(|(pe, m)| m.first().map(|&r| (pe as PeId, group.world_rank(r))))
+            .filter_map(|(pe, m)| m.first().map(|&r| (pe as PeId, group.world_rank(r as usize).unwrap_or(0))))
             .collect();
         Arc::new(Shared {
             context,
@@ -64,7 +64,7 @@ impl Shared {
 
     #[inline(always)]
     pub fn size(&self) -> usize {
-        self.group.size() as usize
+        self.group.size()
     }
     #[inline(always)]
     pub fn members_on(&self, pe: PeId) -> &[u32] {

@@ -314,7 +314,7 @@ fn arrived(to: &'static Rank, m: &'static Message) {
 pub(crate) fn deposit(r: &Request, from: Address, n: usize) {
     match &*r.target.borrow() {
         Target::Contiguous { at, .. } => memory::copy(*at, from, n),
-        Target::Typed { at, count, ty, .. } => memory::unpack(ty, *at, from, n),
+        Target::Typed { at, ty, .. } => memory::unpack(ty, *at, from, n),
     }
 }
 

@@ -13,11 +13,16 @@
 //! 1. Only the owner rank's PE touches a request, but for [`Transfer`], whose atomics both sides use.
 //! 2. A request is in a matching queue exactly while it is an Active receive that no message has matched.
 //! 3. The handle of a request is valid while `handle != 0`; blocking calls use requests without a handle.
+//!
+//! # Safety
+//! `keep_call` leaks a box and `take_call` takes it back, once.
+#![allow(unsafe_code)]
 
 use super::persistent::Persistent;
 use super::queue::{Entry, Links, Pattern};
 use super::rendezvous::Transfer;
 use crate::abi::constants as c;
+use crate::coll::Call;
 use crate::datatype::Datatype;
 use crate::error::MpiError;
 use crate::handle::{self, Handle, HandleKind};
@@ -108,6 +113,8 @@ pub struct Request {
     has_epilogue: Cell<bool>,
     /// The send half of an isendrecv, completed together.
     pub(super) also: Cell<Option<&'static Request>>,
+    /// The collective call that a board refers to until completion.
+    call: Cell<Option<&'static Call>>,
     /// Packed bytes that a transfer offers.
     kept: Cell<Option<Box<[u8]>>>,
     /// Communicator whose error handler an error of this operation goes to.
@@ -145,6 +152,7 @@ impl Request {
             epilogue: Cell::new(None),
             has_epilogue: Cell::new(false),
             also: Cell::new(None),
+            call: Cell::new(None),
             kept: Cell::new(None),
             comm: Cell::new(c::MPI_COMM_WORLD),
             handle: Cell::new(0),
@@ -183,6 +191,24 @@ impl Request {
     pub(super) fn keep_until_done(&self, bytes: Box<[u8]>) {
         self.kept.set(Some(bytes));
     }
+    /// Keeps a collective's call in place until [`Request::take_call`].
+    pub fn keep_call(&self, call: Box<Call>) -> &'static Call {
+        let call: &'static Call = Box::leak(call);
+        self.call.set(Some(call));
+        call
+    }
+    /// The call back, when the operation is over.
+    pub fn take_call(&self) -> Option<Box<Call>> {
+        // SAFETY: the reference came from `Box::leak` in `keep_call`, is taken once, and the board is done with it.
+        self.call.take().map(|c| unsafe { Box::from_raw(std::ptr::from_ref(c).cast_mut()) })
+    }
+    pub fn is_awaited(&self) -> bool {
+        self.awaited.get()
+    }
+    /// World rank of the peer, if it is one.
+    pub fn peer(&self) -> Option<u32> {
+        Some(self.peer.get()).filter(|&p| p != u32::MAX)
+    }
     pub(super) fn drop_kept(&self) {
         self.kept.set(None);
     }
@@ -217,6 +243,7 @@ impl Request {
             owner.p2p.one_done(owner);
         } else if self.orphan.get() {
             drop(self.take_epilogue());
+            drop(self.take_call());
             owner.p2p.requests.recycle(self);
         }
     }

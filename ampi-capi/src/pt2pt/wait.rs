@@ -169,7 +169,7 @@ pub fn test(me: &'static Rank, request: InOut<usize>, flag: OutTruth, status: St
 }
 
 /// The requests of an array argument.
-fn requests(me: &'static Rank, n: i32, array: Array<Handle>) -> MpiResult<List<'_>> {
+fn requests<'a>(me: &'static Rank, n: i32, array: Array<'a, Handle>) -> MpiResult<List<'a>> {
     let places = array.of(n as usize)?;
     let mut all = Vec::with_capacity(places.len());
     for (i, p) in places.iter().enumerate() {

@@ -106,6 +106,12 @@ impl Pe {
         !self.ready.is_empty()
     }
 
+    /// Do tasks of this PE sleep?
+    #[inline(always)]
+    pub fn has_timers(&self) -> bool {
+        self.next_timer_ns.get() != u64::MAX
+    }
+
     /// Makes a blocked task of this PE ready. Waking one that is not blocked is harmless.
     #[inline(always)]
     pub fn wake(&self, t: &'static Task) {

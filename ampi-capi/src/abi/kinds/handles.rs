@@ -310,7 +310,7 @@ unbound! {
 }
 
 // The objects that exist. One line each:
-//   bind!(Comm, CommInOut => crate::comm::Comm);
+bind!(Comm, CommInOut => crate::comm::Comm);
 bind!(Info, InfoInOut => crate::info::Info);
 bind!(@or_null InfoOrNull => crate::info::Info);
 bind!(Errhandler, ErrhandlerInOut => crate::errhandler::Errhandler);

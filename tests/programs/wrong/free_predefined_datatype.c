@@ -1,0 +1,25 @@
+//# p: 1,2
+//# vp: 1,4
+//# exit: nonzero
+//# expect-error: /MPI_Type_free\b/
+//# expect-error: /MPI_INT/
+//# expect-error: /MPI_ERR_TYPE/
+//# expect-not: still here
+//# timeout: 20
+// MPI_INT cannot be freed.
+#include "../check.h"
+
+int main(int argc, char **argv)
+{
+    START(argc, argv);
+    int buffer[4] = {rank, 2, 3, 4};
+    MPI_Datatype type = MPI_INT;
+    MPI_Comm comm = MPI_COMM_WORLD;
+    (void)buffer;
+    (void)type;
+    (void)comm;
+    MPI_Type_free(&type);
+    printf("still here\n");
+    MPI_Finalize();
+    return 0;
+}
