@@ -57,9 +57,9 @@ chapters! {
     on completion;
     on probe;
     on buffered;
-    off datatype;
-    off removed;
-    off pack;
+    on datatype;
+    on removed;
+    on pack;
     on coll;
     on icoll;
     off pcoll;

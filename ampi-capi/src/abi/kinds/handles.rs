@@ -349,3 +349,16 @@ mod tests {
         assert_eq!(said(h.0).unwrap(), format!("info is {h:?}, an info object that has been freed"));
     }
 }
+
+#[cfg(test)]
+pub mod variables {
+    //! Handle variables for unit tests of semantic functions.
+    use super::super::out::places::inout;
+    use super::*;
+
+    /// The variable `place` with the handle of `object`.
+    pub fn variable<'a, T: Object>(place: &'a mut Handle, object: &'a Rc<T>) -> HandleInOut<'a, T> {
+        let handle = *place;
+        HandleInOut { place: inout(&mut place.0), handle, object }
+    }
+}
