@@ -66,11 +66,13 @@ int main(int argc, char **argv)
 {
     START(argc, argv);
     int totals[3] = {0, 0, 0};
-    for (int k = 0; k < 3; k++)
+    for (int k = 0; k < 3; k++) {
         if (rank == 0)
             totals[k] = master(size, 8 + k);
         else
             worker();
+        MPI_Barrier(MPI_COMM_WORLD); /* or a fast worker asks for the next board while the master deals out this one */
+    }
     if (rank == 0)
         printf("queens: %d %d %d solutions for 8, 9, 10\n", totals[0], totals[1], totals[2]);
     MPI_Finalize();
