@@ -1,9 +1,10 @@
 //! MPI errors (MPI-5.0 §9.3): a class of the standard and a sentence for the user. The only place where errors are made.
 
 use crate::abi::constants as c;
+use crate::handle::Handle;
 use std::fmt;
 
-/// One of the standard's error classes (`MPI_ERR_*`); also used as its error code.
+/// One of the standard's error classes (`MPI_ERR_*`), or a code that the program added; used as the returned code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ErrorClass(pub i32);
 
@@ -12,6 +13,9 @@ pub struct ErrorClass(pub i32);
 pub struct MpiError {
     pub class: ErrorClass,
     pub detail: Box<str>,
+    /// The object whose error handler must be called, when it is not an argument of the call (`MPI_Wait`: the
+    /// communicator of the request).
+    pub on: Option<Handle>,
 }
 
 pub type MpiResult<T = ()> = Result<T, MpiError>;
@@ -19,9 +23,17 @@ pub type MpiResult<T = ()> = Result<T, MpiError>;
 impl MpiError {
     /// An error of class `class` (an `MPI_ERR_*` constant) with a sentence that names the argument and its value.
     #[cold]
+    #[inline(never)]
     pub fn new(class: i32, detail: impl Into<String>) -> Self {
         debug_assert!(class != c::MPI_SUCCESS);
-        MpiError { class: ErrorClass(class), detail: detail.into().into_boxed_str() }
+        MpiError { class: ErrorClass(class), detail: detail.into().into_boxed_str(), on: None }
+    }
+
+    /// The same error, raised on the communicator (window, file, session) `handle` whatever the call's arguments were.
+    #[must_use]
+    pub fn on(mut self, handle: Handle) -> Self {
+        self.on = Some(handle);
+        self
     }
 }
 
@@ -33,7 +45,7 @@ impl fmt::Display for MpiError {
 
 impl std::error::Error for MpiError {}
 
-/// `err!(MPI_ERR_COUNT, "count is {n}, must not be negative")`: an `Err` ready to return.
+/// `mpi_err!(MPI_ERR_COUNT, "count is {n}, must not be negative")`: an `Err` ready to return.
 #[macro_export]
 macro_rules! mpi_err {
     ($class:ident, $($arg:tt)*) => {

@@ -5,6 +5,7 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`error`] | the crate's one error type |
+//! | [`job`] | what a job is started with, between launcher and worker |
 //! | [`current`] | which guest, task and PE this code runs for: a few words found through the FS base |
 //! | [`arena`] | the reserved address range: slots, stacks, per-rank heaps |
 //! | [`image`] | the ELF loader: private images, their libc, their start and end |
@@ -15,5 +16,6 @@ pub mod arena;
 pub mod current;
 pub mod error;
 pub mod image;
+pub mod job;
 pub mod net;
 pub mod pe;

@@ -1,0 +1,280 @@
+//! Data movement: one rule for broadcast, gather, scatter, allgather and alltoall in all their forms.
+//!
+//! A member *sends* blocks and *receives* blocks; receiver `r` copies, from every source `s`,
+//!
+//! ```text
+//! calls[s].send.block(r)  ─copy─>  calls[r].recv.block(s)
+//! ```
+//!
+//! The operations differ only in who the sources and receivers are (one root or all) and in what a block is (the whole
+//! buffer, the i-th of equal blocks, or block i of a list). `MPI_IN_PLACE` means that the member's own block is already
+//! where it belongs.
+
+use super::Call;
+use super::Operation;
+use super::board::Board;
+use crate::abi::constants as c;
+use crate::datatype::Datatype;
+use crate::memory::{self, Address};
+use ampi_core::pe::PeId;
+use std::sync::Arc;
+
+/// One rank or all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Who {
+    One(u32),
+    All,
+}
+
+/// Counts or displacements of a v-call, in either width; owned by the program, stable until completion.
+#[derive(Clone, Copy, Debug)]
+pub enum List {
+    Int(Address),
+    Large(Address),
+}
+
+impl List {
+    #[inline(always)]
+    pub fn get(&self, i: usize) -> i64 {
+        let word = |at: Address, size: usize| memory::view(at.add((i * size) as i64), size);
+        match *self {
+            List::Int(at) => i32::from_ne_bytes(word(at, 4).try_into().expect("four bytes")) as i64,
+            List::Large(at) => i64::from_ne_bytes(word(at, 8).try_into().expect("eight bytes")),
+        }
+    }
+}
+
+/// The blocks of one side of a call.
+#[derive(Clone, Debug)]
+pub enum Blocks {
+    /// This member has none (not the root), or its own is in place.
+    None,
+    /// Every block is the whole buffer.
+    Whole { at: Address, count: i64, ty: Arc<Datatype> },
+    /// Block i is `count` elements at `at + i·count·extent`.
+    Equal { at: Address, count: i64, ty: Arc<Datatype> },
+    /// Block i is `counts[i]` elements at `at + displs[i]·extent`.
+    Listed { at: Address, counts: List, displs: List, ty: Arc<Datatype> },
+    /// Block i is `counts[i]` elements of `types[i]` at `at + displs[i]` bytes.
+    Typed { at: Address, counts: List, displs: List, types: Arc<[Arc<Datatype>]> },
+    /// Blocks copied out before the receive overwrites them (alltoall in place).
+    Saved { bytes: Box<[u8]>, offsets: Box<[usize]>, types: Arc<[(i64, Arc<Datatype>)]> },
+}
+
+/// One block.
+struct Block<'a> {
+    at: Address,
+    count: i64,
+    ty: &'a Arc<Datatype>,
+    /// The bytes are packed at `at` already.
+    packed: Option<usize>,
+}
+
+impl Blocks {
+    #[inline(always)]
+    fn block(&self, i: usize) -> Option<Block<'_>> {
+        let (at, count, ty) = match self {
+            Blocks::None => return None,
+            Blocks::Whole { at, count, ty } => (*at, *count, ty),
+            Blocks::Equal { at, count, ty } => (at.add(i as i64 * count * ty.extent()), *count, ty),
+            Blocks::Listed { at, counts, displs, ty } => {
+                (at.add(displs.get(i) * ty.extent()), counts.get(i), ty)
+            }
+            Blocks::Typed { at, counts, displs, types } => (at.add(displs.get(i)), counts.get(i), &types[i]),
+            Blocks::Saved { bytes, offsets, types } => {
+                let (count, ty) = &types[i];
+                let at = Address(bytes.as_ptr() as usize + offsets[i]);
+                return Some(Block { at, count: *count, ty, packed: Some(offsets[i + 1] - offsets[i]) });
+            }
+        };
+        Some(Block { at, count, ty, packed: None })
+    }
+
+    /// A packed copy of blocks `0..n`.
+    pub fn save(&self, n: usize) -> Blocks {
+        let (mut offsets, mut types, mut total) = (vec![0usize], vec![], 0usize);
+        for i in 0..n {
+            if let Some(b) = self.block(i) {
+                total += (b.count * b.ty.size()) as usize;
+                types.push((b.count, b.ty.clone()));
+            }
+            offsets.push(total);
+        }
+        let mut bytes = vec![0u8; total].into_boxed_slice();
+        for i in 0..n {
+            if let Some(b) = self.block(i) {
+                let to = Address(bytes.as_mut_ptr() as usize + offsets[i]);
+                memory::pack(b.ty, b.at, 0, to, offsets[i + 1] - offsets[i]);
+            }
+        }
+        Blocks::Saved { bytes, offsets: offsets.into(), types: types.into() }
+    }
+
+    /// Bytes of all blocks of this side, roughly.
+    fn bytes(&self, n: usize) -> i64 {
+        match self {
+            Blocks::None => 0,
+            Blocks::Whole { count, ty, .. } => count * ty.size(),
+            Blocks::Equal { count, ty, .. } => count * ty.size() * n as i64,
+            Blocks::Listed { counts, ty, .. } => (0..n).map(|i| counts.get(i)).sum::<i64>() * ty.size(),
+            Blocks::Typed { counts, types, .. } => (0..n).map(|i| counts.get(i) * types[i].size()).sum(),
+            Blocks::Saved { bytes, .. } => bytes.len() as i64,
+        }
+    }
+
+    /// Equal contiguous blocks: address of block 0 and bytes of each.
+    #[inline(always)]
+    fn plain(&self) -> Option<(Address, usize)> {
+        match self {
+            Blocks::Equal { at, count, ty } | Blocks::Whole { at, count, ty } => {
+                let (offset, bytes) = ty.is_contiguous(*count)?;
+                (bytes == count * ty.extent()).then_some((at.add(offset), bytes as usize))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// One member's part in a data movement.
+pub struct Movement {
+    pub sources: Who,
+    pub receivers: Who,
+    pub send: Blocks,
+    pub recv: Blocks,
+    /// Which of the collectives it is (index into the names of kinds).
+    pub what: u32,
+}
+
+pub const BROADCAST: u32 = 2;
+pub const GATHER: u32 = 3;
+pub const SCATTER: u32 = 4;
+pub const ALLGATHER: u32 = 5;
+pub const ALLTOALL: u32 = 6;
+
+/// Up to this many bytes in all, one rank copies for everybody.
+const SMALL_BYTES: i64 = 64 << 10;
+
+impl Movement {
+    pub fn kind(&self) -> u32 {
+        self.what
+    }
+
+    pub(super) fn is_small(&self, n: usize) -> bool {
+        let mine = self.send.bytes(n).max(self.recv.bytes(n));
+        mine * (if self.receivers == Who::All { n as i64 } else { 1 }) <= SMALL_BYTES
+    }
+}
+
+fn movement(call: &Call) -> &Movement {
+    match &call.operation {
+        Operation::Move(m) => m,
+        _ => unreachable!("all members are in the same kind of collective (board)"),
+    }
+}
+
+/// Copies what the receivers on `pe` (all: `None`) are due.
+pub(super) fn run(board: &Board, pe: Option<PeId>) {
+    let n = board.size();
+    let any = movement(board.call(0));
+    if let (Who::All, Who::All, None) = (any.sources, any.receivers, pe)
+        && tiles(board)
+    {
+        return;
+    }
+    match (any.receivers, pe) {
+        (Who::One(root), None) => receive(board, root as usize),
+        (Who::One(root), Some(pe)) => {
+            if board.members_on(pe).any(|m| m == root as usize) {
+                receive(board, root as usize);
+            }
+        }
+        (Who::All, None) => (0..n).for_each(|r| receive(board, r)),
+        (Who::All, Some(pe)) => board.members_on(pe).for_each(|r| receive(board, r)),
+    }
+}
+
+/// Everything that member `r` receives.
+fn receive(board: &Board, r: usize) {
+    let call = board.call(r);
+    let m = movement(call);
+    match m.sources {
+        Who::One(s) => from(board, call, m, r, s as usize),
+        Who::All => (0..board.size()).for_each(|s| from(board, call, m, r, s)),
+    }
+}
+
+#[inline(always)]
+fn from(board: &Board, call: &Call, m: &Movement, r: usize, s: usize) {
+    let sender = movement(board.call(s));
+    let Some(to) = m.recv.block(s) else { return };
+    // a member whose send side is in place sends what already lies in its receive buffer
+    let source = match &sender.send {
+        Blocks::None if s != r => sender.recv.block(s),
+        Blocks::None => None,
+        blocks => blocks.block(r),
+    };
+    let Some(source) = source else { return };
+    if copy(&source, &to).is_err() {
+        call.fail(c::MPI_ERR_TRUNCATE);
+    }
+}
+
+/// Copies one block; `Err` when it does not fit (what fits is copied).
+#[inline(always)]
+fn copy(from: &Block<'_>, to: &Block<'_>) -> Result<(), ()> {
+    let room = to.count * to.ty.size();
+    let bytes = from.packed.map_or(from.count * from.ty.size(), |n| n as i64);
+    let n = bytes.min(room);
+    match (from.packed.is_some(), from.ty.is_contiguous(from.count), to.ty.is_contiguous(to.count)) {
+        (true, _, Some((offset, _))) => memory::copy(to.at.add(offset), from.at, n as usize),
+        (true, _, None) => memory::unpack(to.ty, to.at, from.at, n as usize),
+        (_, Some((a, _)), Some((b, _))) => memory::copy(to.at.add(b), from.at.add(a), n as usize),
+        (_, Some((a, _)), None) => memory::unpack(to.ty, to.at, from.at.add(a), n as usize),
+        (_, None, Some((b, _))) => {
+            memory::pack(from.ty, from.at, 0, to.at.add(b), n as usize)
+        }
+        (_, None, None) => {
+            let mut packed = vec![0u8; n as usize];
+            let at = Address(packed.as_mut_ptr() as usize);
+            memory::pack(from.ty, from.at, 0, at, n as usize);
+            memory::unpack(to.ty, to.at, at, n as usize);
+        }
+    }
+    if bytes > room { Err(()) } else { Ok(()) }
+}
+
+/// The common alltoall and allgather: equal small contiguous blocks everywhere, copied in 8×8 tiles so that both sides'
+/// cache lines are used while they are there. False when the calls are not of that shape.
+fn tiles(board: &Board) -> bool {
+    const TILE: usize = 8;
+    let n = board.size();
+    let first = movement(board.call(0));
+    let step = matches!(first.send, Blocks::Equal { .. });
+    let Some((_, bytes)) = first.send.plain() else { return false };
+    if bytes > 256 {
+        return false;
+    }
+    let mut places: Vec<(Address, Address)> = Vec::with_capacity(n);
+    for r in 0..n {
+        let m = movement(board.call(r));
+        match (m.send.plain(), m.recv.plain()) {
+            (Some((from, a)), Some((to, b)))
+                if a == bytes && b == bytes && matches!(m.send, Blocks::Equal { .. }) == step =>
+            {
+                places.push((from, to));
+            }
+            _ => return false,
+        }
+    }
+    let stride = if step { bytes } else { 0 };
+    for r0 in (0..n).step_by(TILE) {
+        for s0 in (0..n).step_by(TILE) {
+            for (r, (_, to)) in places.iter().enumerate().skip(r0).take(TILE) {
+                for (s, (from, _)) in places.iter().enumerate().skip(s0).take(TILE) {
+                    memory::copy(to.add((s * bytes) as i64), from.add((r * stride) as i64), bytes);
+                }
+            }
+        }
+    }
+    true
+}

@@ -1,0 +1,266 @@
+//! Reductions (MPI-5.0 §6.9-6.11): contributions are combined in rank order, element by element, wherever ranks live.
+//!
+//! Predefined operations work block by block: fold the block of all members into a small accumulator that stays in the
+//! cache, then store it where it belongs. Since a block of every input has been read before any output of that block is
+//! written, `MPI_IN_PLACE` needs no extra copy (reduce_scatter, whose outputs lie elsewhere, goes through scratch memory
+//! in a second phase). PEs take slices of the elements; elements are independent, so slices do not change results.
+//!
+//! User-defined operations are executed by the rank that arrives last, in its own call, on whole vectors:
+//! `((x0 op x1) op x2) …`.
+
+use super::board::Board;
+use super::movement::List;
+use super::{Call, Operation};
+use crate::abi::kinds::UserFn;
+use crate::datatype::Datatype;
+use crate::handle::Handle;
+use crate::memory::{self, Address};
+use crate::op::Kernel;
+pub use crate::op::handle::How;
+use ampi_core::pe::PeId;
+use std::sync::Arc;
+
+/// What is done with the combined values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// To the root.
+    Reduce(u32),
+    /// To everybody.
+    All,
+    /// Part i to member i; parts of equal or listed lengths.
+    Scatter,
+    /// Member r gets x0 … xr.
+    Scan,
+    /// Member r > 0 gets x0 … x(r-1).
+    Exscan,
+}
+
+/// One member's part in a reduction.
+pub struct Reduction {
+    pub shape: Shape,
+    /// Where the member's contribution is; `None`: in `recv` (`MPI_IN_PLACE`).
+    pub send: Option<Address>,
+    pub recv: Address,
+    /// Elements of the whole vector.
+    pub count: i64,
+    /// Lengths of the parts of a scatter: `Err(n)` all n, `Ok(list)` as listed.
+    pub parts: Result<List, i64>,
+    pub how: How,
+    pub ty: Arc<Datatype>,
+}
+
+/// Small enough for the stack of whichever rank the executor runs on.
+const BLOCK_BYTES: usize = 4 << 10;
+/// Up to this many bytes of all contributions, one rank computes for everybody.
+const SMALL_BYTES: i64 = 64 << 10;
+
+impl Reduction {
+    pub fn kind(&self) -> u32 {
+        match self.shape {
+            Shape::Reduce(_) => 7,
+            Shape::All => 8,
+            Shape::Scatter => 9,
+            Shape::Scan => 10,
+            Shape::Exscan => 11,
+        }
+    }
+
+    pub(super) fn is_small(&self, n: usize) -> bool {
+        matches!(self.how, How::User(..)) || self.count * self.ty.size() * n as i64 <= SMALL_BYTES
+    }
+
+    pub(super) fn phases(&self) -> u32 {
+        if self.shape == Shape::Scatter { 2 } else { 1 }
+    }
+
+    fn input(&self) -> Address {
+        self.send.unwrap_or(self.recv)
+    }
+
+    /// First element and length of member `i`'s part.
+    fn part(&self, i: usize) -> (i64, i64) {
+        match self.parts {
+            Err(n) => (n * i as i64, n),
+            Ok(list) => ((0..i).map(|k| list.get(k)).sum(), list.get(i)),
+        }
+    }
+}
+
+fn reduction(call: &Call) -> &Reduction {
+    match &call.operation {
+        Operation::Reduce(r) => r,
+        _ => unreachable!("all members are in the same kind of collective (board)"),
+    }
+}
+
+/// Executes `phase` on the slice of `pe` (all: `None`); `executor` is the call of the rank on whose stack this runs.
+pub(super) fn run(board: &Board, phase: u32, pe: Option<PeId>, executor: &Reduction) {
+    if executor.count == 0 {
+        return;
+    }
+    match executor.how {
+        How::User(f, ty) => {
+            if phase == 0 {
+                User { board, f, ty, me: executor }.run();
+            }
+        }
+        How::Kernel(kernel) => {
+            let (k, of) = match pe {
+                None => (0, 1),
+                Some(pe) => {
+                    let all = board.shared().representatives();
+                    (all.iter().position(|&(p, _)| p == pe).unwrap_or(0), all.len())
+                }
+            };
+            let slice = |i: usize| (executor.count as i128 * i as i128 / of as i128) as i64;
+            let fold = Fold { board, kernel, size: executor.ty.size(), lb: executor.ty.true_lb(), what: executor };
+            if phase == 0 {
+                fold.slice(slice(k), slice(k + 1));
+            } else {
+                match pe {
+                    None => (0..board.size()).for_each(|r| fold.deliver(r)),
+                    Some(pe) => board.members_on(pe).for_each(|r| fold.deliver(r)),
+                }
+            }
+        }
+    }
+}
+
+/// A predefined operation on elements that lie densely.
+struct Fold<'a> {
+    board: &'a Board,
+    kernel: Kernel,
+    size: i64,
+    lb: i64,
+    what: &'a Reduction,
+}
+
+impl Fold<'_> {
+    fn slice(&self, lo: i64, hi: i64) {
+        let mut block = [0u64; BLOCK_BYTES / 8 + 4];
+        // kernels of extended types want 16-byte alignment
+        let accumulator = Address((block.as_mut_ptr() as usize + 15) & !15);
+        let mut other = [0u64; BLOCK_BYTES / 8 + 4];
+        let spare = Address((other.as_mut_ptr() as usize + 15) & !15);
+        let step = (BLOCK_BYTES as i64 / self.size).max(1);
+        let mut at = lo;
+        while at < hi {
+            let n = step.min(hi - at);
+            self.block(at, n, accumulator, spare);
+            at += step;
+        }
+    }
+
+    fn input(&self, r: usize, at: i64) -> Address {
+        reduction(self.board.call(r)).input().add(self.lb + at * self.size)
+    }
+
+    fn output(&self, r: usize, at: i64) -> Address {
+        reduction(self.board.call(r)).recv.add(self.lb + at * self.size)
+    }
+
+    /// Elements `at..at + n`.
+    fn block(&self, at: i64, n: i64, acc: Address, spare: Address) {
+        let bytes = (n * self.size) as usize;
+        let members = self.board.size();
+        memory::copy(acc, self.input(0, at), bytes);
+        match self.what.shape {
+            Shape::Reduce(_) | Shape::All | Shape::Scatter => {
+                for r in 1..members {
+                    self.kernel.apply(self.input(r, at), acc, n as usize);
+                }
+                match self.what.shape {
+                    Shape::Reduce(root) => memory::copy(self.output(root as usize, at), acc, bytes),
+                    Shape::All => (0..members).for_each(|r| memory::copy(self.output(r, at), acc, bytes)),
+                    _ => memory::copy(self.scratch(at), acc, bytes),
+                }
+            }
+            Shape::Scan => {
+                memory::copy(self.output(0, at), acc, bytes);
+                for r in 1..members {
+                    self.kernel.apply(self.input(r, at), acc, n as usize);
+                    memory::copy(self.output(r, at), acc, bytes);
+                }
+            }
+            Shape::Exscan => {
+                for r in 1..members {
+                    memory::copy(spare, self.input(r, at), bytes);
+                    memory::copy(self.output(r, at), acc, bytes);
+                    self.kernel.apply(spare, acc, n as usize);
+                }
+            }
+        }
+    }
+
+    fn scratch(&self, at: i64) -> Address {
+        self.board.scratch((self.what.count * self.size) as usize).add(at * self.size)
+    }
+
+    /// Phase 1 of a scatter: member `r` gets its part.
+    fn deliver(&self, r: usize) {
+        let mine = reduction(self.board.call(r));
+        let (first, n) = mine.part(r);
+        memory::copy(self.output(r, 0), self.scratch(first), (n * self.size) as usize);
+    }
+}
+
+/// A user-defined operation.
+struct User<'a> {
+    board: &'a Board,
+    f: UserFn,
+    ty: Handle,
+    me: &'a Reduction,
+}
+
+/// Memory for a vector of a datatype; `at` is where element 0 starts.
+struct Vector {
+    _memory: Vec<u128>,
+    at: Address,
+}
+
+impl User<'_> {
+    fn vector(&self) -> Vector {
+        let ty = &self.me.ty;
+        let (lo, hi) = ty.touched(self.me.count).unwrap_or((0, 0));
+        let mut memory = vec![0u128; (hi - lo) as usize / 16 + 1];
+        let at = Address(memory.as_mut_ptr() as usize).add(-lo);
+        Vector { _memory: memory, at }
+    }
+
+    fn copy(&self, to: Address, from: Address, first: i64, count: i64) {
+        memory::copy_typed(&self.me.ty, to, from.add(first * self.me.ty.extent()), count);
+    }
+
+    fn run(&self) {
+        let (members, count) = (self.board.size(), self.me.count);
+        let calls = |r: usize| reduction(self.board.call(r));
+        let (mut acc, mut next) = (self.vector(), self.vector());
+        self.copy(acc.at, calls(0).input(), 0, count);
+        if self.me.shape == Shape::Scan {
+            self.copy(calls(0).recv, acc.at, 0, count);
+        }
+        for r in 1..members {
+            self.copy(next.at, calls(r).input(), 0, count);
+            if self.me.shape == Shape::Exscan {
+                self.copy(calls(r).recv, acc.at, 0, count);
+            }
+            // inout = in op inout: the accumulator stands on the left
+            self.f.call(acc.at.0, next.at.0, count, self.ty, self.me.ty.extent());
+            std::mem::swap(&mut acc, &mut next);
+            if self.me.shape == Shape::Scan {
+                self.copy(calls(r).recv, acc.at, 0, count);
+            }
+        }
+        match self.me.shape {
+            Shape::Reduce(root) => self.copy(calls(root as usize).recv, acc.at, 0, count),
+            Shape::All => (0..members).for_each(|r| self.copy(calls(r).recv, acc.at, 0, count)),
+            Shape::Scatter => {
+                for r in 0..members {
+                    let (first, n) = calls(r).part(r);
+                    self.copy(calls(r).recv, acc.at, first, n);
+                }
+            }
+            Shape::Scan | Shape::Exscan => {}
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! The calls of MPI-5.0 chapter 5.

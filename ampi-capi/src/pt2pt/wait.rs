@@ -1,0 +1,530 @@
+//! Completing operations (MPI-5.0 §3.7.3-3.7.6): wait and test, in their four forms; get_status, free, cancel.
+//!
+//! Rules:
+//! 1. A request is *finished* in the call that tells the program about it: its epilogue runs there, in the rank's own
+//!    context, its handle becomes null (persistent ones become inactive), and it goes back to the pool.
+//! 2. A rank that waits counts the completions it needs (`waiting_for`); completing an awaited request counts down and
+//!    wakes the rank at 0. Between two waits no request is `awaited`.
+//! 3. A test that finds nothing lets other ranks run, so that a loop of tests makes progress.
+
+use super::request::{Kind, Outcome, Phase, Request};
+use super::status::store;
+use crate::abi::constants as c;
+use crate::abi::kinds::{Array, InOut, Out, OutTruth, StatusOut, StatusesOut};
+use crate::error::{MpiError, MpiResult};
+use crate::handle::Handle;
+use crate::mpi_err;
+use crate::rank::Rank;
+use std::cell::Cell;
+
+const NULL: usize = c::MPI_REQUEST_NULL;
+
+/// Waits for one request.
+#[inline(always)]
+pub(crate) fn block_on(me: &'static Rank, r: &'static Request) {
+    if r.is_active() {
+        r.awaited.set(true);
+        me.p2p.waiting_for.set(1);
+        loop {
+            me.p2p.pe().block();
+            if !r.is_active() {
+                return;
+            }
+        }
+    }
+}
+
+/// Waits until all of them are complete.
+pub(crate) fn block_on_all(me: &'static Rank, requests: impl Iterator<Item = &'static Request> + Clone) {
+    let mut pending = 0;
+    for r in requests.clone().filter(|r| r.is_active()) {
+        r.awaited.set(true);
+        pending += 1;
+    }
+    if pending > 0 {
+        me.p2p.waiting_for.set(pending);
+        while me.p2p.waiting_for.get() > 0 {
+            me.p2p.pe().block();
+        }
+    }
+}
+
+/// Waits until at least one is complete; all are active now.
+fn block_on_any(me: &'static Rank, requests: &[&'static Request]) {
+    for r in requests {
+        r.awaited.set(true);
+    }
+    me.p2p.waiting_for.set(1);
+    while requests.iter().all(|r| r.is_active()) {
+        // a second completion before we run must not count below zero
+        me.p2p.pe().block();
+    }
+    for r in requests {
+        r.awaited.set(false);
+    }
+}
+
+/// The request that `handle` names; `None` for the null request.
+#[inline(always)]
+fn look_up(me: &'static Rank, handle: usize, what: impl Fn() -> String) -> MpiResult<Option<&'static Request>> {
+    if handle == NULL {
+        return Ok(None);
+    }
+    match me.p2p.requests.find(Handle(handle)) {
+        Some(r) => Ok(Some(r)),
+        None => mpi_err!(
+            MPI_ERR_REQUEST,
+            "{} is {handle:#x}, which is not a live request (completed or freed before?)",
+            what()
+        ),
+    }
+}
+
+/// Is nothing left to do for it?
+#[inline(always)]
+pub(super) fn is_done(r: &Request) -> bool {
+    !r.is_active() && r.also.get().is_none_or(|s| !s.is_active())
+}
+
+/// Waits for a request and the send joined to it.
+fn block_until_done(me: &'static Rank, r: &'static Request) {
+    block_on(me, r);
+    if let Some(s) = r.also.get() {
+        block_on(me, s);
+    }
+}
+
+/// Tells what became of a completed or inactive request and gives it up; the handle to store back.
+#[inline(always)]
+fn finish(me: &'static Rank, r: &'static Request) -> (usize, Outcome, MpiResult) {
+    if r.phase() == Phase::Inactive {
+        return (r.handle().0, Outcome::EMPTY, Ok(()));
+    }
+    if let Some(s) = r.also.take() {
+        me.p2p.requests.recycle(s);
+    }
+    let outcome = r.outcome();
+    let mut result = super::status::check(&outcome).map_err(|e| e.on(r.comm()));
+    if let Some(epilogue) = r.take_epilogue() {
+        result = result.and(epilogue(me).map_err(|e| e.on(r.comm())));
+    }
+    if r.is_persistent() {
+        r.set_phase(Phase::Inactive);
+        (r.handle().0, outcome, result)
+    } else {
+        me.p2p.requests.recycle(r);
+        (NULL, outcome, result)
+    }
+}
+
+/// `MPI_Wait` — returns when the operation is complete. MPI-5.0 §3.7.3.
+#[inline(always)]
+pub fn wait(me: &'static Rank, request: InOut<usize>, status: StatusOut) -> MpiResult {
+    let Some(r) = look_up(me, request.get(), || "request".into())? else {
+        store(status, &Outcome::EMPTY);
+        return Ok(());
+    };
+    block_until_done(me, r);
+    let (handle, outcome, result) = finish(me, r);
+    request.set(handle);
+    store(status, &outcome);
+    result
+}
+
+/// Lets others run once: what a test does that found nothing (rule 3).
+#[inline(always)]
+pub(super) fn progress(me: &'static Rank) {
+    let pe = me.p2p.pe();
+    if pe.progress(16) == 0 && pe.others_ready() || pe.has_timers() {
+        pe.yield_now();
+    }
+}
+
+/// Done now, or after others were let run once?
+#[inline(always)]
+fn done_soon(me: &'static Rank, done: impl Fn() -> bool) -> bool {
+    if done() {
+        return true;
+    }
+    progress(me);
+    done()
+}
+
+/// `MPI_Test`. MPI-5.0 §3.7.3.
+pub fn test(me: &'static Rank, request: InOut<usize>, flag: OutTruth, status: StatusOut) -> MpiResult {
+    let Some(r) = look_up(me, request.get(), || "request".into())? else {
+        flag.set(true);
+        store(status, &Outcome::EMPTY);
+        return Ok(());
+    };
+    let done = done_soon(me, || is_done(r));
+    flag.set(done);
+    if !done {
+        return Ok(());
+    }
+    let (handle, outcome, result) = finish(me, r);
+    request.set(handle);
+    store(status, &outcome);
+    result
+}
+
+/// The requests of an array argument.
+fn requests<'a>(me: &'static Rank, n: i32, array: Array<'a, Handle>) -> MpiResult<List<'a>> {
+    let places = array.of(n as usize)?;
+    let mut all = Vec::with_capacity(places.len());
+    for (i, p) in places.iter().enumerate() {
+        all.push(look_up(me, p.get().0, || format!("array_of_requests[{i}]"))?);
+    }
+    Ok(List { places, all })
+}
+
+/// Places of the program and the requests they name.
+struct List<'a> {
+    places: &'a [Cell<Handle>],
+    all: Vec<Option<&'static Request>>,
+}
+
+impl List<'_> {
+    /// Requests that are started and not null.
+    fn started(&self) -> impl Iterator<Item = (usize, &'static Request)> + Clone + '_ {
+        self.all
+            .iter()
+            .enumerate()
+            .filter_map(|(i, r)| r.filter(|r| r.phase() != Phase::Inactive).map(|r| (i, r)))
+    }
+
+    fn first_done(&self) -> Option<usize> {
+        self.started().find(|(_, r)| is_done(r)).map(|(i, _)| i)
+    }
+
+    fn finish(&self, me: &'static Rank, i: usize) -> (Outcome, MpiResult) {
+        match self.all[i] {
+            None => (Outcome::EMPTY, Ok(())),
+            Some(r) => {
+                let (handle, outcome, result) = finish(me, r);
+                self.places[i].set(Handle(handle));
+                (outcome, result)
+            }
+        }
+    }
+
+    fn wait_for_one(&self, me: &'static Rank) -> Option<usize> {
+        loop {
+            if let Some(i) = self.first_done() {
+                return Some(i);
+            }
+            let pending: Vec<_> = self
+                .started()
+                .flat_map(|(_, r)| [Some(r), r.also.get()])
+                .flatten()
+                .filter(|r| r.is_active())
+                .collect();
+            if pending.is_empty() {
+                return None;
+            }
+            block_on_any(me, &pending);
+        }
+    }
+
+    /// Finishes those in `which`; statuses in the order of `which`. An error in any makes the call fail with
+    /// `MPI_ERR_IN_STATUS`, and every status then says what became of its operation.
+    fn finish_all(
+        &self,
+        me: &'static Rank,
+        which: impl Iterator<Item = usize> + Clone,
+        statuses: StatusesOut,
+    ) -> MpiResult {
+        let mut first: Option<(usize, MpiError)> = None;
+        let mut codes = Vec::new();
+        for (k, i) in which.enumerate() {
+            let (outcome, result) = self.finish(me, i);
+            store(statuses.at(k), &outcome);
+            if let Err(e) = result {
+                codes.push((k, e.class.0));
+                first.get_or_insert((i, e));
+            }
+        }
+        let Some((i, e)) = first else { return Ok(()) };
+        let n = self.all.len();
+        for k in 0..n.min(codes.last().map_or(0, |_| n)) {
+            statuses.at(k).set_error(codes.iter().find(|(j, _)| *j == k).map_or(c::MPI_SUCCESS, |c| c.1));
+        }
+        let text = format!("array_of_requests[{i}]: {} (see MPI_ERROR of the statuses)", e.detail);
+        let all = MpiError::new(c::MPI_ERR_IN_STATUS, text);
+        Err(match e.on {
+            Some(comm) => all.on(comm),
+            None => all,
+        })
+    }
+}
+
+/// `MPI_Waitall` — waits for all. MPI-5.0 §3.7.5.
+pub fn waitall(me: &'static Rank, n: i32, array: Array<Handle>, statuses: StatusesOut) -> MpiResult {
+    let list = requests(me, n, array)?;
+    let pending = list.started().flat_map(|(_, r)| [Some(r), r.also.get()]).flatten();
+    block_on_all(me, pending);
+    list.finish_all(me, 0..list.all.len(), statuses)
+}
+
+/// `MPI_Testall`. MPI-5.0 §3.7.5.
+pub fn testall(
+    me: &'static Rank,
+    n: i32,
+    array: Array<Handle>,
+    flag: OutTruth,
+    statuses: StatusesOut,
+) -> MpiResult {
+    let list = requests(me, n, array)?;
+    let done = done_soon(me, || list.started().all(|(_, r)| is_done(r)));
+    flag.set(done);
+    if done { list.finish_all(me, 0..list.all.len(), statuses) } else { Ok(()) }
+}
+
+fn tell_one(me: &'static Rank, list: &List, i: usize, index: Out<i32>, status: StatusOut) -> MpiResult {
+    let (outcome, result) = list.finish(me, i);
+    index.set(i as i32);
+    store(status, &outcome);
+    result
+}
+
+/// `MPI_Waitany` — waits for one of them; `index` says which. MPI-5.0 §3.7.5.
+pub fn waitany(
+    me: &'static Rank,
+    n: i32,
+    array: Array<Handle>,
+    index: Out<i32>,
+    status: StatusOut,
+) -> MpiResult {
+    let list = requests(me, n, array)?;
+    match list.wait_for_one(me) {
+        Some(i) => tell_one(me, &list, i, index, status),
+        None => {
+            index.set(c::MPI_UNDEFINED);
+            store(status, &Outcome::EMPTY);
+            Ok(())
+        }
+    }
+}
+
+/// `MPI_Testany`. MPI-5.0 §3.7.5.
+pub fn testany(
+    me: &'static Rank,
+    n: i32,
+    array: Array<Handle>,
+    index: Out<i32>,
+    flag: OutTruth,
+    status: StatusOut,
+) -> MpiResult {
+    let list = requests(me, n, array)?;
+    if list.started().next().is_none() {
+        flag.set(true);
+        index.set(c::MPI_UNDEFINED);
+        store(status, &Outcome::EMPTY);
+        return Ok(());
+    }
+    let done = done_soon(me, || list.first_done().is_some());
+    flag.set(done);
+    match list.first_done() {
+        Some(i) => tell_one(me, &list, i, index, status),
+        None => {
+            index.set(c::MPI_UNDEFINED);
+            Ok(())
+        }
+    }
+}
+
+fn tell_some(
+    me: &'static Rank,
+    list: &List,
+    outcount: Out<i32>,
+    indices: Array<i32>,
+    statuses: StatusesOut,
+) -> MpiResult {
+    let done: Vec<usize> = list.started().filter(|(_, r)| is_done(r)).map(|(i, _)| i).collect();
+    let places = indices.of(done.len())?;
+    for (place, &i) in places.iter().zip(&done) {
+        place.set(i as i32);
+    }
+    outcount.set(done.len() as i32);
+    list.finish_all(me, done.into_iter(), statuses)
+}
+
+/// `MPI_Waitsome` — waits for at least one, tells about all that are complete. MPI-5.0 §3.7.5.
+pub fn waitsome(
+    me: &'static Rank,
+    n: i32,
+    array: Array<Handle>,
+    outcount: Out<i32>,
+    indices: Array<i32>,
+    statuses: StatusesOut,
+) -> MpiResult {
+    let list = requests(me, n, array)?;
+    if list.wait_for_one(me).is_none() {
+        outcount.set(c::MPI_UNDEFINED);
+        return Ok(());
+    }
+    tell_some(me, &list, outcount, indices, statuses)
+}
+
+/// `MPI_Testsome`. MPI-5.0 §3.7.5.
+pub fn testsome(
+    me: &'static Rank,
+    n: i32,
+    array: Array<Handle>,
+    outcount: Out<i32>,
+    indices: Array<i32>,
+    statuses: StatusesOut,
+) -> MpiResult {
+    let list = requests(me, n, array)?;
+    if list.started().next().is_none() {
+        outcount.set(c::MPI_UNDEFINED);
+        return Ok(());
+    }
+    if !done_soon(me, || list.first_done().is_some()) {
+        outcount.set(0);
+        return Ok(());
+    }
+    tell_some(me, &list, outcount, indices, statuses)
+}
+
+/// `MPI_Request_free` — the program is not interested in the completion. MPI-5.0 §3.7.3.
+pub fn request_free(me: &'static Rank, request: InOut<usize>) -> MpiResult {
+    let Some(r) = look_up(me, request.get(), || "request".into())? else {
+        return mpi_err!(MPI_ERR_REQUEST, "request is MPI_REQUEST_NULL");
+    };
+    request.set(NULL);
+    abandon(me, r);
+    Ok(())
+}
+
+/// Gives a request up: recycled now, or when its operation is over.
+fn abandon(me: &'static Rank, r: &'static Request) {
+    if let Some(s) = r.also.take() {
+        abandon(me, s);
+    }
+    r.persistent.replace(None);
+    if r.is_active() {
+        // a collective's call lives in the epilogue: it stays until completion
+        r.orphan.set(true);
+        me.p2p.requests.withdraw(r);
+    } else {
+        drop(r.take_epilogue());
+        me.p2p.requests.recycle(r);
+    }
+}
+
+/// `MPI_Request_get_status` — what `MPI_Test` would tell, without freeing. MPI-5.0 §3.7.6.
+pub fn request_get_status(
+    me: &'static Rank,
+    request: Handle,
+    flag: OutTruth,
+    status: StatusOut,
+) -> MpiResult {
+    let Some(r) = look_up(me, request.0, || "request".into())? else {
+        flag.set(true);
+        store(status, &Outcome::EMPTY);
+        return Ok(());
+    };
+    let done = done_soon(me, || is_done(r));
+    flag.set(done);
+    if done {
+        store(status, &peek(r));
+    }
+    Ok(())
+}
+
+fn peek(r: &Request) -> Outcome {
+    if r.phase() == Phase::Inactive { Outcome::EMPTY } else { r.outcome() }
+}
+
+/// `MPI_Request_get_status_any`. MPI-5.0 §3.7.6.
+pub fn request_get_status_any(
+    me: &'static Rank,
+    n: i32,
+    array: Array<Handle>,
+    index: Out<i32>,
+    flag: OutTruth,
+    status: StatusOut,
+) -> MpiResult {
+    let list = requests(me, n, array)?;
+    if list.started().next().is_none() {
+        flag.set(true);
+        index.set(c::MPI_UNDEFINED);
+        store(status, &Outcome::EMPTY);
+        return Ok(());
+    }
+    flag.set(done_soon(me, || list.first_done().is_some()));
+    match list.first_done() {
+        Some(i) => {
+            index.set(i as i32);
+            if let Some(r) = list.all[i] {
+                store(status, &peek(r));
+            }
+        }
+        None => index.set(c::MPI_UNDEFINED),
+    }
+    Ok(())
+}
+
+/// `MPI_Request_get_status_all`. MPI-5.0 §3.7.6.
+pub fn request_get_status_all(
+    me: &'static Rank,
+    n: i32,
+    array: Array<Handle>,
+    flag: OutTruth,
+    statuses: StatusesOut,
+) -> MpiResult {
+    let list = requests(me, n, array)?;
+    let done = done_soon(me, || list.started().all(|(_, r)| is_done(r)));
+    flag.set(done);
+    if done {
+        for (i, r) in list.all.iter().enumerate() {
+            store(statuses.at(i), &r.map_or(Outcome::EMPTY, peek));
+        }
+    }
+    Ok(())
+}
+
+/// `MPI_Request_get_status_some`. MPI-5.0 §3.7.6.
+pub fn request_get_status_some(
+    me: &'static Rank,
+    n: i32,
+    array: Array<Handle>,
+    outcount: Out<i32>,
+    indices: Array<i32>,
+    statuses: StatusesOut,
+) -> MpiResult {
+    let list = requests(me, n, array)?;
+    if list.started().next().is_none() {
+        outcount.set(c::MPI_UNDEFINED);
+        return Ok(());
+    }
+    done_soon(me, || list.first_done().is_some());
+    let done: Vec<_> = list.started().filter(|(_, r)| is_done(r)).collect();
+    let places = indices.of(done.len())?;
+    for (k, (i, r)) in done.iter().enumerate() {
+        places[k].set(*i as i32);
+        store(statuses.at(k), &peek(r));
+    }
+    outcount.set(done.len() as i32);
+    Ok(())
+}
+
+/// `MPI_Cancel` — takes a receive that nothing has matched back; sends are not cancelled (they complete), which the
+/// standard allows. MPI-5.0 §3.8.4.
+pub fn cancel(me: &'static Rank, request: InOut<usize>) -> MpiResult {
+    let Some(r) = look_up(me, request.get(), || "request".into())? else {
+        return mpi_err!(MPI_ERR_REQUEST, "request is MPI_REQUEST_NULL");
+    };
+    match r.kind() {
+        Kind::Collective => {
+            return mpi_err!(MPI_ERR_REQUEST, "request is that of a collective operation, which cannot be cancelled");
+        }
+        Kind::Receive if r.is_active() && me.p2p.posted.iter().any(|p| std::ptr::eq(p, r)) => {
+            me.p2p.posted.remove(r);
+            r.complete(me, Outcome { cancelled: true, ..Outcome::EMPTY });
+        }
+        _ => {}
+    }
+    Ok(())
+}

@@ -1,0 +1,370 @@
+//! The process that hosts ranks: from the job's description to ranks running on their PEs, and to the exit code.
+//!
+//! ```text
+//! ampi_worker_main ─ read AMPI_JOB ─ reserve the arena ─ load the program ─ place the ranks
+//!        └─ for each PE a thread: bind, make its ranks (image, TLS, stack), run them, serve until all ranks have ended
+//! ```
+//!
+//! A program started without the launcher becomes a world of one rank on the thread that calls MPI first ([`alone`]).
+//!
+//! # Safety
+//! Plants rank addresses under FS bases it has just made, and starts guests on their own stacks.
+#![allow(unsafe_code)]
+
+use crate::comm::Shared;
+use crate::comm::shared::WORLD_CONTEXT;
+use crate::group::Group;
+use crate::pt2pt::message::Pools;
+use crate::rank::{Phase, Rank};
+use crate::{coll, deadlock, errhandler, pt2pt};
+use ampi_core::arena::{Arena, ArenaConfig};
+use ampi_core::current;
+use ampi_core::error::{Error, Result};
+use ampi_core::image::guest::Guest;
+use ampi_core::image::{self, Program, host::Host};
+use ampi_core::job::{self, Bind, Deadlock, JobSpec};
+use ampi_core::pe::placement::{self, Mapping};
+use ampi_core::pe::{Handler, Job, Pe, PeId, Place, Task, switch};
+use std::ffi::{CString, OsStr, OsString};
+use std::io::Write;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
+
+/// What all parts of the process need to find.
+struct World {
+    job: &'static Job,
+    ranks: u32,
+    shared: Arc<Shared>,
+    deadlock: Deadlock,
+    /// Under the launcher: ranks are guests.
+    hosted: bool,
+}
+
+static WORLD: OnceLock<World> = OnceLock::new();
+/// Ranks that have not ended.
+static RUNNING: AtomicU32 = AtomicU32::new(0);
+/// First exit code that was not 0.
+static EXIT_CODE: AtomicI32 = AtomicI32::new(0);
+
+fn the_world() -> &'static World {
+    WORLD.get().expect("the world is made before any rank runs")
+}
+
+/// The shared part of `MPI_COMM_WORLD`.
+pub fn world() -> &'static Arc<Shared> {
+    &the_world().shared
+}
+
+/// Ends the process at once, with everything in it. Only stderr, which is unbuffered, is known to be written.
+pub fn leave(code: i32) -> ! {
+    // SAFETY: _exit has no preconditions.
+    unsafe { libc::_exit(code) }
+}
+
+fn handlers() -> Vec<(u8, Handler)> {
+    pt2pt::HANDLERS.into_iter().chain(coll::board::HANDLERS).collect()
+}
+
+/// Ends the job because of an error in `rank`.
+fn abort_job(rank: &'static Rank, why: &str, exit_code: i32) -> ! {
+    let world = the_world();
+    let at = if world.hosted {
+        format!("rank {} on PE {}", rank.world_rank, rank.p2p.pe().id())
+    } else {
+        format!("rank {}", rank.world_rank)
+    };
+    if let Some(guest) = Guest::current() {
+        image::libc::flush(guest);
+    }
+    let _ = writeln!(std::io::stderr(), "ampi: {at}: {why}");
+    // exit codes are a byte; an error must not look like success
+    let code = exit_code & 0xff;
+    leave(if code == 0 && exit_code != 0 { 1 } else { code })
+}
+
+fn on_stuck() {
+    let w = the_world();
+    deadlock::found(w.job, w.ranks, w.deadlock);
+}
+
+fn establish(job: &'static Job, ranks: u32, deadlock: Deadlock, hosted: bool) {
+    let shared = Shared::with_context(WORLD_CONTEXT, Arc::new(Group::world(ranks)), job);
+    let first = WORLD.set(World { job, ranks, shared, deadlock, hosted }).is_ok();
+    assert!(first, "one world per process");
+    RUNNING.store(ranks, Ordering::SeqCst);
+    errhandler::install_abort(abort_job);
+    job.on_stuck(on_stuck);
+}
+
+/// Makes a world of one rank out of the calling thread.
+pub fn alone(me: &'static Rank) {
+    if WORLD.get().is_some() {
+        return; // unit tests: several threads, each alone
+    }
+    let job = Job::new(1, 1, &handlers());
+    job.place(0, 0, me.chare_address());
+    let pe = Pe::start(job, 0);
+    me.p2p.bind(pe.own_task(), Box::leak(Box::default()));
+    establish(job, 1, Deadlock::Report, false);
+}
+
+// ------------------------------------------------------------------------------------------------------ the launcher's
+
+/// Runs the job that `AMPI_JOB` describes; `args[0]` is the program. Returns the exit code of a job that did not start.
+pub fn main(args: &[OsString]) -> i32 {
+    match prepare(args) {
+        Ok(Some(plan)) => run(plan),
+        Ok(None) => 0,
+        Err(e) => {
+            let _ = writeln!(std::io::stderr(), "ampi: {e}");
+            if matches!(e, Error::Load { .. }) { 126 } else { 1 }
+        }
+    }
+}
+
+/// Everything that is known before the PEs start.
+struct Plan {
+    spec: JobSpec,
+    arena: Arena,
+    program: &'static Program,
+    args: Vec<CString>,
+    env: Vec<CString>,
+    cores: Vec<usize>,
+    job: &'static Job,
+}
+
+fn c_string(s: &OsStr) -> Result<CString> {
+    CString::new(s.as_bytes())
+        .map_err(|_| Error::Setting { name: format!("argument {s:?}"), why: "it contains a zero byte".into() })
+}
+
+fn mapping(spec: &JobSpec) -> Result<Mapping> {
+    Ok(match &spec.mapping {
+        job::Mapping::Block => Mapping::Block,
+        job::Mapping::RoundRobin => Mapping::RoundRobin,
+        job::Mapping::File(path) => {
+            let text = std::fs::read_to_string(path)
+                .map_err(|e| Error::Setting { name: format!("map file {}", path.display()), why: e.to_string() })?;
+            Mapping::parse(&text, &path.display().to_string(), spec.ranks as u32, spec.pes as u32)?
+        }
+    })
+}
+
+/// The private-state library, which belongs to the tree of this executable: `bin/ampi-worker`, `lib/ampi/…`.
+fn private_library() -> Option<PathBuf> {
+    let own = std::env::current_exe().ok()?;
+    let path = own.parent()?.parent()?.join("lib/ampi/libampi_private.so");
+    path.exists().then_some(path)
+}
+
+/// Is somebody tracing this process? Then gdb is told about every rank's image.
+fn debugged() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    status.lines().any(|l| l.strip_prefix("TracerPid:").is_some_and(|p| p.trim() != "0"))
+}
+
+fn prepare(args: &[OsString]) -> Result<Option<Plan>> {
+    let (Some(spec), Some(name)) = (JobSpec::from_env()?, args.first()) else {
+        return Err(Error::Setting {
+            name: "ampi-worker".into(),
+            why: "it is started by ampirun, which describes the job in its environment".into(),
+        });
+    };
+    switch::use_reference(std::env::var_os("AMPI_SWITCH").is_some_and(|v| v == "corosensei"));
+    let options = image::Options {
+        isolate: match spec.isolate {
+            job::Isolate::Image => image::Isolation::Image,
+            job::Isolate::None => image::Isolation::None,
+        },
+        local_ranks: Some(spec.ranks),
+        private_lib_path: private_library(),
+        debugger: debugged(),
+        ..image::Options::default()
+    };
+    let program = Program::load(Path::new(name), &options)?;
+    if spec.explain {
+        print!("{}", program.explain());
+        return Ok(None);
+    }
+    let arena = Arena::reserve(ArenaConfig {
+        stack_bytes: spec.stack_bytes,
+        image_bytes: program.image_bytes(),
+        ..ArenaConfig::new(spec.ranks)
+    })?;
+    if spec.verbose {
+        for name in program.unresolved() {
+            let _ = writeln!(std::io::stderr(), "ampi: unresolved symbol {name}: calling it will end the job");
+        }
+    }
+    let map = mapping(&spec)?;
+    let job = Job::new(spec.pes as u32, spec.ranks as u32, &handlers());
+    for r in 0..spec.ranks as u32 {
+        let rank: &'static Rank = Box::leak(Rank::new(r, spec.ranks as u32));
+        let pe = map.pe_of(r, spec.ranks as u32, spec.pes as u32);
+        job.place(r, pe, rank.chare_address());
+        let v = &rank.attr.values;
+        v.my_wth.set(pe as i32);
+        v.my_home_wth.set(pe as i32);
+        v.num_wths.set(spec.pes as i32);
+        v.universe_size.set(spec.ranks as i32);
+    }
+    let args = args.iter().map(|a| c_string(a)).collect::<Result<_>>()?;
+    let env = std::env::vars_os()
+        .filter(|(k, _)| k != job::VARIABLE)
+        .map(|(mut k, v)| {
+            k.push("=");
+            k.push(v);
+            c_string(&k)
+        })
+        .collect::<Result<_>>()?;
+    establish(job, spec.ranks as u32, spec.deadlock, true);
+    Ok(Some(Plan { cores: placement::allowed_cores(), spec, arena, program, args, env, job }))
+}
+
+/// The scheduler's services for the libc of guests.
+struct Services;
+
+fn pe() -> &'static Pe {
+    Pe::current().expect("guests run on PEs")
+}
+
+impl Host for Services {
+    fn yield_now(&self) {
+        pe().yield_now();
+    }
+
+    fn sleep(&self, ns: u64) {
+        pe().sleep(ns);
+    }
+
+    fn exited(&self, guest: &'static Guest, code: i32, clean: bool) -> ! {
+        let rank = Rank::current().expect("a guest has a rank");
+        if rank.phase.get() == Phase::Running {
+            let how = if clean { "exit" } else { "_exit" };
+            let why = format!(
+                "ended with exit code {code} ({how}) without calling MPI_Finalize; last MPI call: {}",
+                rank.function.get()
+            );
+            let _ = guest;
+            abort_job(rank, &why, if code == 0 { 1 } else { code });
+        }
+        end_of(rank, code)
+    }
+
+    fn fatal(&self, why: &str, exit_code: i32) -> ! {
+        match Rank::current() {
+            Some(rank) => abort_job(rank, why, exit_code),
+            None => {
+                let _ = writeln!(std::io::stderr(), "ampi: {why}");
+                leave(exit_code)
+            }
+        }
+    }
+}
+
+/// The rank has ended; its stack is not used again.
+fn end_of(rank: &'static Rank, code: i32) -> ! {
+    rank.ended.set(true);
+    if code & 0xff != 0 {
+        // the first one counts
+        let _ = EXIT_CODE.compare_exchange(0, code & 0xff, Ordering::SeqCst, Ordering::SeqCst);
+    }
+    if RUNNING.fetch_sub(1, Ordering::SeqCst) == 1 {
+        the_world().job.stop();
+    }
+    pe().finish()
+}
+
+fn run(plan: Plan) -> i32 {
+    static SERVICES: Services = Services;
+    image::host::install(&SERVICES);
+    image::libc::install(image::libc_hooks());
+    let plan: &'static Plan = Box::leak(Box::new(plan));
+    if plan.spec.report_bindings {
+        report_bindings(plan);
+    }
+    let mut threads = Vec::new();
+    for id in 1..plan.spec.pes as PeId {
+        let spawned = std::thread::Builder::new().name(format!("PE {id}")).spawn(move || serve(plan, id));
+        match spawned {
+            Ok(t) => threads.push(t),
+            Err(e) => {
+                let _ = writeln!(std::io::stderr(), "ampi: cannot start the thread of PE {id}: {e}");
+                return 1;
+            }
+        }
+    }
+    serve(plan, 0);
+    for t in threads {
+        if t.join().is_err() {
+            leave(1); // the panic has been reported
+        }
+    }
+    leave(EXIT_CODE.load(Ordering::SeqCst))
+}
+
+fn core_of(plan: &Plan, id: PeId) -> Option<usize> {
+    // with more PEs than cores the system may place them better than we
+    (plan.spec.bind == Bind::Core && plan.spec.pes <= plan.cores.len()).then(|| plan.cores[id as usize])
+}
+
+fn report_bindings(plan: &Plan) {
+    for id in 0..plan.spec.pes as PeId {
+        let place = core_of(plan, id).map_or("not bound".into(), |c| format!("bound to core {c}"));
+        let _ = writeln!(std::io::stderr(), "ampi: PE {id}: {place}");
+    }
+}
+
+/// The life of one PE.
+fn serve(plan: &'static Plan, id: PeId) {
+    if let Some(core) = core_of(plan, id)
+        && let Err(e) = placement::pin_to(core)
+        && plan.spec.verbose
+    {
+        let _ = writeln!(std::io::stderr(), "ampi: PE {id}: {e}");
+    }
+    let pe = Pe::start(plan.job, id);
+    let pools: &'static Pools = Box::leak(Box::default());
+    for r in 0..plan.spec.ranks as u32 {
+        let (address, home) = plan.job.find(r);
+        if home == id
+            && let Err(e) = make_rank(plan, pe, Rank::of_chare(address), pools)
+        {
+            let _ = writeln!(std::io::stderr(), "ampi: rank {r}: {e}");
+            leave(1);
+        }
+    }
+    pe.run();
+    pe.serve();
+}
+
+fn make_rank(plan: &'static Plan, pe: &'static Pe, rank: &'static Rank, pools: &'static Pools) -> Result<()> {
+    let slot = plan.arena.slot(rank.world_rank as usize);
+    let guest = plan.program.instantiate(slot, rank.world_rank, plan.spec.ranks as u32, &plan.args, &plan.env)?;
+    let stack = guest.stack();
+    let place = Place { stack_low: stack.start, stack_top: stack.end, fs_base: guest.fs_base };
+    // SAFETY: the slot's stack and the guest's TLS block were made just now, for this task alone; slots are never freed
+    // while the process lives. `start` runs on that stack, under that FS base.
+    unsafe {
+        current::plant(guest.fs_base, current::USER, rank.chare_address());
+        let task = Task::new(pe, rank.world_rank, &place, move || guest.start());
+        rank.p2p.bind(task, pools);
+        pe.spawn(task);
+    }
+    Ok(())
+}
+
+/// Entry point of `ampi-worker`.
+///
+/// # Safety
+/// `argv` holds `argc` C strings.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ampi_worker_main(argc: libc::c_int, argv: *const *const libc::c_char) -> libc::c_int {
+    let args: Vec<OsString> = (1..argc as usize)
+        // SAFETY: by the contract.
+        .map(|i| unsafe { OsString::from_vec(std::ffi::CStr::from_ptr(*argv.add(i)).to_bytes().to_vec()) })
+        .collect();
+    main(&args)
+}

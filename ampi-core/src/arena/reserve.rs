@@ -1,0 +1,298 @@
+//! Reserving the arena and mapping slots into it.
+//!
+//! Nothing is committed in advance. A slot is one anonymous (or memfd) mapping without reservation of swap, made when a
+//! rank is created; the loader then maps program text over a part of it. The guard pages and slots without a rank stay
+//! unmapped, which costs no mapping entry: a C rank has three (stack and control; text; data, heap, dlopen area).
+//!
+//! # Safety
+//! Maps fixed addresses. Sound because the range was found empty once (`reserve`) and only this module and the loader,
+//! inside the rank's own slot, map there afterwards.
+#![allow(unsafe_code)]
+
+use super::slot::{GUARD_BYTES, Geometry, PAGE, SLOT_ALIGN, Slot};
+use super::{BASE, GEOMETRY, LIMIT};
+use crate::error::{Error, Result};
+use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, mmap_anonymous, munmap};
+use std::os::fd::OwnedFd;
+use std::sync::OnceLock;
+
+/// Where the memory of slots comes from.
+#[derive(Debug, Default)]
+pub enum Backing {
+    /// Private anonymous memory: one process on the host, or ranks that move by copying. Large heaps get huge pages.
+    #[default]
+    Private,
+    /// A memfd that all processes of the job on this host map: a rank moves between them without copying.
+    Shared(OwnedFd),
+}
+
+/// What the arena must hold. Start from [`ArenaConfig::new`].
+#[derive(Debug)]
+pub struct ArenaConfig {
+    /// Ranks of the job (every process reserves all slots; only its own ranks' are mapped).
+    pub slots: usize,
+    /// Bytes of a rank's stack.
+    pub stack_bytes: usize,
+    /// Address space per slot; `None`: 64 times the slot's share of the host's memory, at least 64 MiB.
+    pub slot_bytes: Option<usize>,
+    /// Room for the program and its libraries: `Program::image_bytes`, the largest of the programs to start.
+    pub image_bytes: usize,
+    /// Room for the `Guest` and what belongs to it.
+    pub control_bytes: usize,
+    pub backing: Backing,
+}
+
+impl ArenaConfig {
+    pub fn new(slots: usize) -> ArenaConfig {
+        ArenaConfig {
+            slots,
+            stack_bytes: 1 << 20,
+            slot_bytes: None,
+            image_bytes: 16 << 20,
+            control_bytes: 64 << 10,
+            backing: Backing::Private,
+        }
+    }
+}
+
+/// The reserved range. There is one per process and it is never given back.
+#[derive(Debug)]
+pub struct Arena {
+    slots: usize,
+}
+
+static BACKING: OnceLock<Backing> = OnceLock::new();
+
+pub(crate) fn up(x: usize, align: usize) -> usize {
+    x.div_ceil(align) * align
+}
+
+/// Size of the static TLS below every thread pointer, as ld.so laid it out: (bytes with the thread descriptor, alignment).
+pub(crate) fn static_tls_info() -> Option<(usize, usize)> {
+    // SAFETY: `_dl_get_tls_static_info` has this signature in every glibc that exports it.
+    unsafe {
+        let f = libc::dlsym(libc::RTLD_DEFAULT, c"_dl_get_tls_static_info".as_ptr());
+        if f.is_null() {
+            return None;
+        }
+        let f: unsafe extern "C" fn(*mut usize, *mut usize) = std::mem::transmute(f);
+        let (mut size, mut align) = (0, 0);
+        f(&mut size, &mut align);
+        Some((size, align))
+    }
+}
+
+/// Total memory of the host; 16 GiB if it does not say.
+fn host_memory() -> usize {
+    // SAFETY: plain queries.
+    let (pages, size) = unsafe { (libc::sysconf(libc::_SC_PHYS_PAGES), libc::sysconf(libc::_SC_PAGESIZE)) };
+    if pages > 0 && size > 0 { pages as usize * size as usize } else { 16 << 30 }
+}
+
+fn layout(c: &ArenaConfig) -> Result<Geometry> {
+    let setting = |name: &str, why: String| Error::Setting { name: name.into(), why };
+    if c.slots == 0 || c.slots > 1 << 22 {
+        return Err(setting("number of ranks", format!("{} is not between 1 and {}", c.slots, 1 << 22)));
+    }
+    if c.stack_bytes < 32 << 10 || c.stack_bytes > 64 << 30 {
+        return Err(setting(
+            "--stack-size",
+            format!("{} bytes is not between 32 KiB and 64 GiB", c.stack_bytes),
+        ));
+    }
+    let (tls_size, _) = static_tls_info().ok_or_else(|| setting("C library", NOT_GLIBC.into()))?;
+    // The size that glibc reports includes the thread descriptor above the thread pointer: a little too much room.
+    let tls_bytes = up(tls_size, PAGE);
+    let stack_end = GUARD_BYTES + up(c.stack_bytes, PAGE);
+    let thread_pointer = stack_end + tls_bytes;
+    let image = up(thread_pointer + 2 * PAGE + c.control_bytes, SLOT_ALIGN);
+    let heap = up(image + c.image_bytes, PAGE);
+    let slots_total = c.slots + 1;
+    let room = (LIMIT - BASE) / 2;
+    let want = match c.slot_bytes {
+        Some(bytes) => bytes,
+        None => (host_memory() / c.slots).saturating_mul(64).clamp(64 << 20, 1 << 40).min(room / slots_total),
+    };
+    let least = heap + (32 << 20);
+    let power = want.max(least).next_power_of_two();
+    // Not a power of two, so that equal offsets in different slots do not share cache sets of page-table entries.
+    let stride = power + (2 << 20) + SLOT_ALIGN;
+    if stride.checked_mul(slots_total).is_none_or(|n| n > LIMIT - BASE) {
+        let why = format!(
+            "{slots_total} slots of {stride} bytes do not fit into {} TiB of addresses",
+            (LIMIT - BASE) >> 40
+        );
+        return Err(setting("--slot-size", why));
+    }
+    let dlopen = stride - up((stride / 4).clamp(16 << 20, 2 << 30), SLOT_ALIGN);
+    let shared = matches!(c.backing, Backing::Shared(_));
+    Ok(Geometry { slots_total, stride, stack_end, thread_pointer, image, heap, dlopen, shared })
+}
+
+const NOT_GLIBC: &str =
+    "private images need glibc (2.34 or later), whose ld.so exports _dl_get_tls_static_info";
+
+impl Arena {
+    /// Reserves the range at [`BASE`] for this process: checks that it is free and fixes the geometry. Commits nothing.
+    ///
+    /// # Errors
+    /// `Setting` when sizes make no sense together, `Memory` when something is mapped there, when a limit on address
+    /// space forbids a slot, or when called twice.
+    pub fn reserve(config: ArenaConfig) -> Result<Arena> {
+        let geometry = layout(&config)?;
+        let bytes = geometry.stride * geometry.slots_total;
+        let memory = |why: String| Error::Memory {
+            what: format!("the arena ({} GiB of addresses)", bytes >> 30),
+            why,
+        };
+        if super::geometry().is_some() {
+            return Err(memory("it was reserved before".into()));
+        }
+        // Probed without access rights, then given back: the guards stay unmapped that way (header, `reserve`).
+        // SAFETY: NOREPLACE never disturbs an existing mapping; we unmap exactly what we mapped.
+        unsafe {
+            let flags = MapFlags::PRIVATE | MapFlags::NORESERVE | MapFlags::FIXED_NOREPLACE;
+            let at = mmap_anonymous(BASE as *mut _, bytes, ProtFlags::empty(), flags).map_err(|e| {
+                memory(format!("mapping at {BASE:#x} failed: {e}; lower --slot-size, or raise ulimit -v"))
+            })?;
+            let _ = munmap(at, bytes);
+            if at as usize != BASE {
+                return Err(memory(format!("the addresses from {BASE:#x} are in use")));
+            }
+        }
+        if let Backing::Shared(fd) = &config.backing {
+            rustix::fs::ftruncate(fd, bytes as u64)
+                .map_err(|e| memory(format!("cannot size the shared memory: {e}")))?;
+        }
+        if GEOMETRY.set(geometry).is_err() {
+            return Err(memory("it was reserved before".into()));
+        }
+        let _ = BACKING.set(config.backing);
+        Ok(Arena { slots: config.slots })
+    }
+
+    /// Number of ranks' slots.
+    pub fn slots(&self) -> usize {
+        self.slots
+    }
+
+    /// Slot of rank `i`. Panics when `i` is not below [`Arena::slots`].
+    pub fn slot(&self, i: usize) -> Slot {
+        assert!(i < self.slots, "slot {i} of {}", self.slots);
+        Slot::from_index(i as u32)
+    }
+}
+
+/// Whether the kernel would back small mappings with 2 MiB pages unasked.
+fn huge_pages_always() -> bool {
+    static ALWAYS: OnceLock<bool> = OnceLock::new();
+    *ALWAYS.get_or_init(|| {
+        std::fs::read_to_string("/sys/kernel/mm/transparent_hugepage/enabled")
+            .is_ok_and(|s| s.contains("[always]"))
+    })
+}
+
+impl Slot {
+    /// Maps the slot: readable, writable, lazily committed. Private memory is zero; shared memory is as it was left.
+    pub fn map(self) -> Result<()> {
+        let r = self.mapped();
+        let prot = ProtFlags::READ | ProtFlags::WRITE;
+        let at = r.start as *mut std::ffi::c_void;
+        // SAFETY: the range lies in this slot of the reserved arena; nobody uses a slot before it is mapped.
+        let done = unsafe {
+            match BACKING.get() {
+                Some(Backing::Shared(fd)) => {
+                    let flags = MapFlags::SHARED | MapFlags::FIXED | MapFlags::NORESERVE;
+                    mmap(at, r.len(), prot, flags, fd, (r.start - BASE) as u64)
+                }
+                _ => {
+                    let flags = MapFlags::PRIVATE | MapFlags::FIXED | MapFlags::NORESERVE;
+                    mmap_anonymous(at, r.len(), prot, flags)
+                }
+            }
+        };
+        let what = || format!("the slot of rank {}", self.index());
+        done.map_err(|e| Error::Memory { what: what(), why: explain_map_error(e, r.len()) })?;
+        if huge_pages_always() {
+            // A touched page must not become 2 MiB. Best effort: a refusal costs memory, not correctness.
+            // SAFETY: advice on our own mapping.
+            let _ = unsafe { madvise(at, r.len(), Advice::LinuxNoHugepage) };
+        }
+        Ok(())
+    }
+
+    /// Unmaps the slot. The rank must have ended or left.
+    ///
+    /// # Safety
+    /// Nothing may use an address of the slot any more.
+    pub unsafe fn unmap(self) {
+        let r = self.mapped();
+        // SAFETY: by the contract.
+        let _ = unsafe { munmap(r.start as *mut _, r.len()) };
+    }
+}
+
+/// Text for a refused mapping, with what the user can change.
+pub(crate) fn explain_map_error(e: rustix::io::Errno, bytes: usize) -> String {
+    if e == rustix::io::Errno::NOMEM {
+        format!(
+            "{e}: {bytes} bytes of address space (lower --slot-size; or raise ulimit -v, vm.max_map_count, or set vm.overcommit_memory to 0)"
+        )
+    } else {
+        e.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn geometry_orders_areas_and_keeps_alignment() {
+        for (slots, stack) in [(1, 64 << 10), (64, 1 << 20), (10_000, 256 << 10), (100_000, 1 << 20)] {
+            let mut c = ArenaConfig::new(slots);
+            c.stack_bytes = stack;
+            let g = layout(&c).unwrap();
+            assert!(GUARD_BYTES + stack <= g.stack_end && g.stack_end < g.thread_pointer);
+            assert!(
+                g.thread_pointer + PAGE < g.image
+                    && g.image < g.heap
+                    && g.heap < g.dlopen
+                    && g.dlopen < g.stride
+            );
+            assert_eq!((g.image % SLOT_ALIGN, g.stride % SLOT_ALIGN, g.thread_pointer % PAGE), (0, 0, 0));
+            assert!(!g.stride.is_power_of_two() && g.stride * g.slots_total <= LIMIT - BASE);
+        }
+    }
+
+    #[test]
+    fn impossible_sizes_are_refused_with_the_setting() {
+        let mut c = ArenaConfig::new(1000);
+        c.slot_bytes = Some(1 << 40);
+        assert!(layout(&c).unwrap_err().to_string().contains("--slot-size"));
+        let mut c = ArenaConfig::new(4);
+        c.stack_bytes = 100;
+        assert!(layout(&c).unwrap_err().to_string().contains("--stack-size"));
+        assert!(layout(&ArenaConfig::new(0)).unwrap_err().to_string().contains("ranks"));
+    }
+
+    #[test]
+    fn a_reserved_arena_maps_slots_and_finds_owners() {
+        let arena = Arena::reserve(ArenaConfig::new(3)).unwrap();
+        let s = arena.slot(2);
+        s.map().unwrap();
+        let p = s.heap().start as *mut u64;
+        // SAFETY: the slot was just mapped.
+        unsafe {
+            assert_eq!(p.read(), 0);
+            p.write(7);
+        }
+        assert_eq!(super::super::owner_of(p as usize), Some(2));
+        assert_eq!(super::super::owner_of(s.guard().start), Some(2));
+        assert_eq!(super::super::owner_of(BASE - 1), None);
+        assert_eq!(super::super::owner_of(&p as *const _ as usize), None);
+        // SAFETY: nobody uses the slot.
+        unsafe { s.unmap() };
+        assert!(Arena::reserve(ArenaConfig::new(3)).unwrap_err().to_string().contains("before"));
+    }
+}

@@ -1,0 +1,140 @@
+//! Working directory and umask, per rank.
+//!
+//! The kernel keeps both per thread if asked to (`unshare(CLONE_FS)`). The first rank of a PE that calls chdir or umask
+//! gives the PE's thread its own; from then on [`switched_in`] sets them when the PE switches to a rank whose values
+//! differ. Where unshare is forbidden, chdir and umask act on the whole process, as they would without us.
+//!
+//! Not covered: a directory does not follow a rank to another process.
+//!
+//! # Safety
+//! Plain system calls with the caller's strings.
+#![allow(unsafe_code)]
+
+use super::rank;
+use crate::image::guest::Guest;
+use ::libc::mode_t;
+use std::ffi::{c_char, c_int};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+
+/// What a rank chose; -1: nothing, it still has what the process started with.
+pub struct Directory {
+    fd: AtomicI32,
+    umask: AtomicI32,
+}
+
+impl Directory {
+    pub const fn new() -> Self {
+        Directory { fd: AtomicI32::new(-1), umask: AtomicI32::new(-1) }
+    }
+}
+
+struct Start {
+    fd: c_int,
+    umask: mode_t,
+}
+
+/// One thread that has its own directory: whose is in force there (-1: the start).
+struct Thread {
+    tid: AtomicI32,
+    rank: AtomicI32,
+}
+
+static START: OnceLock<Start> = OnceLock::new();
+static ACTIVE: AtomicBool = AtomicBool::new(false);
+static THREADS: [Thread; 512] = [const { Thread { tid: AtomicI32::new(0), rank: AtomicI32::new(-1) } }; 512];
+
+fn open_here() -> c_int {
+    // SAFETY: plain call with a constant.
+    unsafe { ::libc::open(c".".as_ptr(), ::libc::O_PATH | ::libc::O_DIRECTORY | ::libc::O_CLOEXEC) }
+}
+
+pub(super) fn remember_start() {
+    START.get_or_init(|| {
+        // SAFETY: the only way to read the umask is to set it.
+        let umask = unsafe {
+            let m = ::libc::umask(0o022);
+            ::libc::umask(m);
+            m
+        };
+        Start { fd: open_here(), umask }
+    });
+}
+
+/// The entry of the calling thread, made (and the thread's directory made its own) if there is none yet.
+fn this_thread() -> Option<&'static Thread> {
+    // SAFETY: plain system calls.
+    let tid = unsafe { ::libc::syscall(::libc::SYS_gettid) } as i32;
+    if let Some(t) = THREADS.iter().find(|t| t.tid.load(Ordering::Relaxed) == tid) {
+        return Some(t);
+    }
+    // SAFETY: as above.
+    if unsafe { ::libc::unshare(::libc::CLONE_FS) } != 0 {
+        return None;
+    }
+    THREADS.iter().find(|t| t.tid.compare_exchange(0, tid, Ordering::Relaxed, Ordering::Relaxed).is_ok())
+}
+
+/// To be called when a PE has switched to `guest`, on the PE's thread. One load unless some rank called chdir or umask.
+#[inline]
+pub fn switched_in(guest: &Guest) {
+    if ACTIVE.load(Ordering::Relaxed) {
+        apply(guest);
+    }
+}
+
+#[cold]
+fn apply(guest: &Guest) {
+    let (Some(start), Some(t)) = (START.get(), this_thread()) else { return };
+    if t.rank.swap(guest.rank as i32, Ordering::Relaxed) == guest.rank as i32 {
+        return;
+    }
+    let d = &guest.libc.directory;
+    let pick = |v: i32, default: i32| if v < 0 { default } else { v };
+    // SAFETY: plain system calls.
+    unsafe {
+        ::libc::fchdir(pick(d.fd.load(Ordering::Relaxed), start.fd));
+        ::libc::umask(pick(d.umask.load(Ordering::Relaxed), start.umask as i32) as mode_t);
+    }
+}
+
+/// Makes the thread's directory the rank's own, does `change`, and remembers where that led.
+fn change(change: impl FnOnce() -> c_int) -> c_int {
+    let Some((g, _)) = rank() else { return change() };
+    remember_start();
+    let thread = this_thread();
+    ACTIVE.fetch_or(thread.is_some(), Ordering::Relaxed);
+    apply(g);
+    let r = change();
+    if r == 0 && thread.is_some() {
+        let old = g.libc.directory.fd.swap(open_here(), Ordering::Relaxed);
+        if old >= 0 {
+            // SAFETY: our own descriptor.
+            unsafe { ::libc::close(old) };
+        }
+    }
+    r
+}
+
+pub unsafe extern "C" fn chdir(path: *const c_char) -> c_int {
+    // SAFETY: forwarded contract.
+    change(|| unsafe { ::libc::chdir(path) })
+}
+
+pub extern "C" fn fchdir(fd: c_int) -> c_int {
+    // SAFETY: plain call.
+    change(|| unsafe { ::libc::fchdir(fd) })
+}
+
+pub extern "C" fn umask(mask: mode_t) -> mode_t {
+    let Some((g, _)) = rank() else {
+        // SAFETY: plain call.
+        return unsafe { ::libc::umask(mask) };
+    };
+    remember_start();
+    ACTIVE.fetch_or(this_thread().is_some(), Ordering::Relaxed);
+    apply(g);
+    g.libc.directory.umask.store((mask & 0o777) as i32, Ordering::Relaxed);
+    // SAFETY: plain call.
+    unsafe { ::libc::umask(mask) }
+}

@@ -1,0 +1,364 @@
+//! What a job is started with: the launcher prints it into one environment variable, the worker reads it there.
+//!
+//! The variable is `AMPI_JOB`. Its text is ASCII, one `key=value` per line; in a value every byte that is not a
+//! printable ASCII character, and `%` itself, is written `%XX`:
+//!
+//! ```text
+//! pes=2
+//! ranks=32
+//! mapping=block              block | rr | file:<path>
+//! isolate=image              image | none
+//! stack_bytes=1048576
+//! deadlock=report            report | warn | off
+//! tag_output=0
+//! output_filename=           empty: the job's own stdout
+//! bind=core                  core | none
+//! verbose=0
+//! explain=0
+//! report_bindings=0
+//! ```
+//!
+//! 1. A key that is missing has its default; a key that is unknown is an error (launcher and worker of two versions).
+//! 2. `from_env(to_env(job)) == job` for every job.
+//! 3. The worker takes the variable out of the environment that guests see.
+//!
+//! Nothing here acts: no threads, no files, no processes.
+
+use crate::error::{Error, Result};
+use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
+
+/// Name of the environment variable between launcher and worker.
+pub const VARIABLE: &str = "AMPI_JOB";
+
+/// Stack of a rank when nothing else is asked for: 1 MiB.
+pub const STACK_BYTES_DEFAULT: usize = 1 << 20;
+/// The smallest stack that is accepted: libc's printf of a double alone needs several KiB.
+pub const STACK_BYTES_MIN: usize = 16 << 10;
+/// The largest stack that is accepted.
+pub const STACK_BYTES_MAX: usize = 8 << 30;
+
+/// Where ranks are at the start.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Mapping {
+    /// Neighbouring ranks on the same PE: rank r of n on PE r·p/n.
+    #[default]
+    Block,
+    /// Dealt out: rank r on PE r mod p.
+    RoundRobin,
+    /// One PE number per line of this file, in the order of the ranks.
+    File(PathBuf),
+}
+
+/// How ranks get private globals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Isolate {
+    /// Each rank has its own copy of the program's writable memory.
+    #[default]
+    Image,
+    /// All ranks share one copy: for programs without mutable globals.
+    None,
+}
+
+/// What happens when every rank waits and nothing can wake any of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Deadlock {
+    /// Say who waits for whom, and end the job.
+    #[default]
+    Report,
+    /// Say it, and go on waiting.
+    Warn,
+    /// Wait for ever, silently.
+    Off,
+}
+
+/// Whether the threads of PEs are bound to cores.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Bind {
+    #[default]
+    Core,
+    None,
+}
+
+/// Everything the worker has to know beyond the program and its arguments.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobSpec {
+    /// Schedulers, one thread each. At least 1.
+    pub pes: usize,
+    /// Ranks of the job. At least 1.
+    pub ranks: usize,
+    pub mapping: Mapping,
+    pub isolate: Isolate,
+    /// Size of each rank's stack.
+    pub stack_bytes: usize,
+    pub deadlock: Deadlock,
+    /// Each line of output starts with the rank that wrote it.
+    pub tag_output: bool,
+    /// Output of rank r goes to a file of this name; `%r` stands for the rank, else `.r` is appended.
+    pub output_filename: Option<PathBuf>,
+    pub bind: Bind,
+    pub verbose: bool,
+    /// Print what is private and what is shared, and why; do not run.
+    pub explain: bool,
+    /// Print which PE is bound to which core.
+    pub report_bindings: bool,
+}
+
+impl Default for JobSpec {
+    fn default() -> Self {
+        JobSpec {
+            pes: 1,
+            ranks: 1,
+            mapping: Mapping::Block,
+            isolate: Isolate::Image,
+            stack_bytes: STACK_BYTES_DEFAULT,
+            deadlock: Deadlock::Report,
+            tag_output: false,
+            output_filename: None,
+            bind: Bind::Core,
+            verbose: false,
+            explain: false,
+            report_bindings: false,
+        }
+    }
+}
+
+impl JobSpec {
+    /// The text for the environment variable [`VARIABLE`].
+    pub fn to_env(&self) -> String {
+        let mapping = match &self.mapping {
+            Mapping::Block => "block".to_string(),
+            Mapping::RoundRobin => "rr".to_string(),
+            Mapping::File(path) => format!("file:{}", escape(path.as_os_str().as_bytes())),
+        };
+        let isolate = match self.isolate {
+            Isolate::Image => "image",
+            Isolate::None => "none",
+        };
+        let deadlock = match self.deadlock {
+            Deadlock::Report => "report",
+            Deadlock::Warn => "warn",
+            Deadlock::Off => "off",
+        };
+        let bind = match self.bind {
+            Bind::Core => "core",
+            Bind::None => "none",
+        };
+        let output =
+            self.output_filename.as_ref().map(|p| escape(p.as_os_str().as_bytes())).unwrap_or_default();
+        let flag = |b: bool| if b { "1" } else { "0" };
+        let lines = [
+            ("pes", self.pes.to_string()),
+            ("ranks", self.ranks.to_string()),
+            ("mapping", mapping),
+            ("isolate", isolate.into()),
+            ("stack_bytes", self.stack_bytes.to_string()),
+            ("deadlock", deadlock.into()),
+            ("tag_output", flag(self.tag_output).into()),
+            ("output_filename", output),
+            ("bind", bind.into()),
+            ("verbose", flag(self.verbose).into()),
+            ("explain", flag(self.explain).into()),
+            ("report_bindings", flag(self.report_bindings).into()),
+        ];
+        lines.iter().map(|(key, value)| format!("{key}={value}\n")).collect()
+    }
+
+    /// Reads the text that [`JobSpec::to_env`] wrote.
+    pub fn parse(text: &str) -> Result<JobSpec> {
+        let mut job = JobSpec::default();
+        for line in text.lines().filter(|l| !l.is_empty()) {
+            let Some((key, value)) = line.split_once('=') else {
+                return Err(wrong(format!("the line \"{line}\" is not of the form key=value")));
+            };
+            match key {
+                "pes" => job.pes = count(key, value, 1)?,
+                "ranks" => job.ranks = count(key, value, 1)?,
+                "mapping" => {
+                    job.mapping = match value {
+                        "block" => Mapping::Block,
+                        "rr" => Mapping::RoundRobin,
+                        _ => match value.strip_prefix("file:") {
+                            Some(path) if !path.is_empty() => Mapping::File(unescape(path)?),
+                            _ => return Err(choice(key, value, "block, rr or file:<path>")),
+                        },
+                    }
+                }
+                "isolate" => {
+                    job.isolate = match value {
+                        "image" => Isolate::Image,
+                        "none" => Isolate::None,
+                        _ => return Err(choice(key, value, "image or none")),
+                    }
+                }
+                "stack_bytes" => {
+                    job.stack_bytes = count(key, value, STACK_BYTES_MIN)?;
+                    if job.stack_bytes > STACK_BYTES_MAX {
+                        return Err(wrong(format!("stack_bytes={value} is more than {STACK_BYTES_MAX}")));
+                    }
+                }
+                "deadlock" => {
+                    job.deadlock = match value {
+                        "report" => Deadlock::Report,
+                        "warn" => Deadlock::Warn,
+                        "off" => Deadlock::Off,
+                        _ => return Err(choice(key, value, "report, warn or off")),
+                    }
+                }
+                "bind" => {
+                    job.bind = match value {
+                        "core" => Bind::Core,
+                        "none" => Bind::None,
+                        _ => return Err(choice(key, value, "core or none")),
+                    }
+                }
+                "output_filename" => {
+                    job.output_filename = if value.is_empty() { None } else { Some(unescape(value)?) }
+                }
+                "tag_output" => job.tag_output = flag(key, value)?,
+                "verbose" => job.verbose = flag(key, value)?,
+                "explain" => job.explain = flag(key, value)?,
+                "report_bindings" => job.report_bindings = flag(key, value)?,
+                _ => {
+                    return Err(wrong(format!(
+                        "the key \"{key}\" is unknown to this version ({}); launcher and worker must be of one \
+                         installation",
+                        env!("CARGO_PKG_VERSION")
+                    )));
+                }
+            }
+        }
+        Ok(job)
+    }
+
+    /// The job this process was started for, or `None` when it was started without the launcher.
+    pub fn from_env() -> Result<Option<JobSpec>> {
+        match std::env::var_os(VARIABLE) {
+            None => Ok(None),
+            Some(text) => match text.to_str() {
+                Some(text) => JobSpec::parse(text).map(Some),
+                None => Err(wrong("the text is not ASCII".into())),
+            },
+        }
+    }
+}
+
+fn wrong(why: String) -> Error {
+    Error::Setting { name: VARIABLE.into(), why }
+}
+
+fn choice(key: &str, value: &str, choices: &str) -> Error {
+    wrong(format!("{key}={value} is none of {choices}"))
+}
+
+fn count(key: &str, value: &str, min: usize) -> Result<usize> {
+    match value.parse::<usize>() {
+        Ok(n) if n >= min => Ok(n),
+        Ok(_) => Err(wrong(format!("{key}={value} is less than {min}"))),
+        Err(_) => Err(wrong(format!("{key}={value} is not a whole number"))),
+    }
+}
+
+fn flag(key: &str, value: &str) -> Result<bool> {
+    match value {
+        "0" => Ok(false),
+        "1" => Ok(true),
+        _ => Err(choice(key, value, "0 or 1")),
+    }
+}
+
+fn escape(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for &b in bytes {
+        if (b' '..=b'~').contains(&b) && b != b'%' {
+            text.push(char::from(b));
+        } else {
+            text.push_str(&format!("%{b:02X}"));
+        }
+    }
+    text
+}
+
+fn unescape(text: &str) -> Result<PathBuf> {
+    let mut bytes = Vec::new();
+    let mut rest = text.as_bytes();
+    while let Some((&b, after)) = rest.split_first() {
+        if b != b'%' {
+            bytes.push(b);
+            rest = after;
+            continue;
+        }
+        let code = after.get(..2).and_then(|hex| std::str::from_utf8(hex).ok());
+        match code.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            Some(byte) => bytes.push(byte),
+            None => return Err(wrong(format!("\"{text}\" has a % without two hexadecimal digits"))),
+        }
+        rest = &after[2..];
+    }
+    Ok(PathBuf::from(OsString::from_vec(bytes)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_job_survives_the_environment() {
+        let job = JobSpec {
+            pes: 2,
+            ranks: 32,
+            mapping: Mapping::File("/tmp/a b%\n=c".into()),
+            isolate: Isolate::None,
+            stack_bytes: 64 << 10,
+            deadlock: Deadlock::Warn,
+            tag_output: true,
+            output_filename: Some("out-%r\u{e9}".into()),
+            bind: Bind::None,
+            verbose: true,
+            explain: true,
+            report_bindings: true,
+        };
+        assert_eq!(JobSpec::parse(&job.to_env()), Ok(job));
+    }
+
+    #[test]
+    fn missing_keys_have_defaults() {
+        assert_eq!(JobSpec::parse(""), Ok(JobSpec::default()));
+        assert_eq!(JobSpec::parse("ranks=7\n").unwrap().ranks, 7);
+    }
+
+    #[test]
+    fn wrong_text_is_refused_with_a_sentence() {
+        for (text, part) in [
+            ("pes=0", "less than 1"),
+            ("pes=many", "not a whole number"),
+            ("isolate=proces", "image or none"),
+            ("colour=red", "unknown to this version"),
+            ("pes", "key=value"),
+            ("stack_bytes=1", "less than 16384"),
+            ("output_filename=a%Z", "two hexadecimal digits"),
+            ("mapping=file:", "file:<path>"),
+        ] {
+            let why = JobSpec::parse(text).unwrap_err().to_string();
+            assert!(why.contains(part) && why.starts_with("AMPI_JOB: "), "{text}: {why}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_path_survives(bytes in proptest::collection::vec(1u8.., 1..40)) {
+            let path = PathBuf::from(OsString::from_vec(bytes));
+            let job = JobSpec { output_filename: Some(path), ..JobSpec::default() };
+            let text = job.to_env();
+            prop_assert!(text.is_ascii());
+            prop_assert_eq!(JobSpec::parse(&text), Ok(job));
+        }
+
+        #[test]
+        fn any_text_is_read_without_panic(text in ".*") {
+            let _ = JobSpec::parse(&text);
+        }
+    }
+}
