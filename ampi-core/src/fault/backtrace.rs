@@ -49,8 +49,8 @@ unsafe extern "C" {
     fn _Unwind_FindEnclosingFunction(pc: *mut c_void) -> *mut c_void;
 }
 
-/// What the unwinder found: addresses inside the calling instructions, innermost first.
-struct Walk {
+/// Addresses inside the calling instructions of a stack, innermost first.
+pub struct Stack {
     addresses: [usize; LIMIT],
     count: usize,
     /// Only frames from the interrupted one on are wanted, and it has not come yet.
@@ -60,11 +60,11 @@ struct Walk {
 extern "C" fn visit(context: *mut c_void, data: *mut c_void) -> c_int {
     const GO_ON: c_int = 0;
     const STOP: c_int = 5;
-    // SAFETY: `data` is the Walk given by `walk`; `context` the unwinder's.
+    // SAFETY: `data` is the Stack given by `walk`; `context` the unwinder's.
     let (walk, before, ip) = unsafe {
         let mut before = 0;
         let ip = _Unwind_GetIPInfo(context, &mut before);
-        (&mut *data.cast::<Walk>(), before != 0, ip)
+        (&mut *data.cast::<Stack>(), before != 0, ip)
     };
     walk.waiting &= !before;
     if ip == 0 || walk.count == LIMIT {
@@ -78,22 +78,71 @@ extern "C" fn visit(context: *mut c_void, data: *mut c_void) -> c_int {
     GO_ON
 }
 
-#[inline(never)]
-fn walk(waiting: bool) -> Vec<Frame> {
-    let mut walk = Walk { addresses: [0; LIMIT], count: 0, waiting };
-    // SAFETY: the callback's contract holds.
-    unsafe { _Unwind_Backtrace(visit, (&raw mut walk).cast()) };
-    name(&walk.addresses[..walk.count])
+impl Stack {
+    /// The stack below the signal handler that calls this.
+    pub(super) fn of_interrupted() -> Stack {
+        Stack::walk(true)
+    }
+
+    /// The stack of the caller.
+    pub fn here() -> Stack {
+        Stack::walk(false)
+    }
+
+    #[inline(never)]
+    fn walk(waiting: bool) -> Stack {
+        let mut stack = Stack { addresses: [0; LIMIT], count: 0, waiting };
+        // SAFETY: the callback's contract holds.
+        unsafe { _Unwind_Backtrace(visit, (&raw mut stack).cast()) };
+        stack
+    }
+
+    /// The innermost function of the runtime's interface that has not returned and whose name `wanted` accepts; and
+    /// whether it had called the program back. Reads no files.
+    pub fn call(&self, wanted: impl Fn(&str) -> bool) -> Option<(String, bool)> {
+        let (runtime, mut called_back) = (runtime_base(), false);
+        for &address in &self.addresses[..self.count] {
+            if starts_programs(address) {
+                return None;
+            }
+            if symbols::is_private(address) {
+                called_back = true;
+            } else if let Some((info, _)) = in_process(address)
+                && info.dli_fbase as usize == runtime
+                && let Some(name) = function_name(&info).filter(|n| wanted(n))
+            {
+                return Some((name, called_back));
+            }
+        }
+        None
+    }
+
+    /// Names and lines, as far as they are known; reads the files. At most 32 frames, and whether there are more.
+    pub fn frames(&self) -> (Vec<Frame>, bool) {
+        let (runtime, mut sources, mut frames) = (runtime_base(), Sources::default(), Vec::new());
+        for &address in &self.addresses[..self.count] {
+            if starts_programs(address) {
+                break;
+            }
+            if frames.len() >= SHOWN {
+                return (frames, true);
+            }
+            frames.extend(frames_at(address, runtime, &mut sources));
+        }
+        (frames, self.count == LIMIT)
+    }
 }
 
-/// The stack below the signal handler that calls this.
-pub(super) fn of_interrupted() -> Vec<Frame> {
-    walk(true)
+/// Whether `address` lies in what starts programs: the end of every backtrace.
+fn starts_programs(address: usize) -> bool {
+    // SAFETY: looks the address up in unwind tables.
+    image::is_start_of_programs(unsafe { _Unwind_FindEnclosingFunction(address as *mut c_void) } as usize)
 }
 
-/// The stack of the caller.
-pub(super) fn of_caller() -> Vec<Frame> {
-    walk(false)
+fn function_name(info: &libc::Dl_info) -> Option<String> {
+    // SAFETY: null or dladdr's name of the function.
+    (!info.dli_sname.is_null())
+        .then(|| unsafe { CStr::from_ptr(info.dli_sname) }.to_string_lossy().into_owned())
 }
 
 /// Start and name of the function at `address` in a library of the process, and that library.
@@ -116,44 +165,24 @@ pub(super) fn is_code(address: usize) -> bool {
 
 /// First address of the runtime's library.
 fn runtime_base() -> usize {
-    in_process(walk as *const () as usize).map_or(0, |(info, _)| info.dli_fbase as usize)
+    in_process(Stack::walk as *const () as usize).map_or(0, |(info, _)| info.dli_fbase as usize)
 }
 
-fn name(addresses: &[usize]) -> Vec<Frame> {
-    let (runtime, mut sources, mut frames) = (runtime_base(), Sources::default(), Vec::new());
-    for &address in addresses {
-        if frames.len() >= SHOWN {
-            break;
-        }
-        // SAFETY: looks the address up in unwind tables.
-        let function = unsafe { _Unwind_FindEnclosingFunction(address as *mut c_void) } as usize;
-        if image::is_start_of_programs(function) {
-            break;
-        }
-        if let Some(place) = symbols::locate(address) {
-            frames.extend(of_program(address, place, &mut sources));
-        } else if let Some((info, path)) = in_process(address) {
-            let is_runtime = info.dli_fbase as usize == runtime;
-            let exported = !info.dli_sname.is_null();
-            if is_runtime && !exported {
-                continue;
-            }
-            // SAFETY: dladdr's name of the function.
-            let name = exported.then(|| unsafe { CStr::from_ptr(info.dli_sname) }.to_string_lossy().into_owned());
-            frames.push(Frame {
-                owner: if is_runtime { Owner::Interface } else { Owner::Shared },
-                address,
-                function: name,
-                file: None,
-                line: None,
-                library: Some((path, (address - info.dli_fbase as usize) as u64)),
-            });
-        } else {
-            let owner = Owner::Unknown;
-            frames.push(Frame { owner, address, function: None, file: None, line: None, library: None });
-        }
+fn frames_at(address: usize, runtime: usize, sources: &mut Sources) -> Vec<Frame> {
+    if let Some(place) = symbols::locate(address) {
+        return of_program(address, place, sources);
     }
-    frames
+    let bare =
+        Frame { owner: Owner::Unknown, address, function: None, file: None, line: None, library: None };
+    let Some((info, path)) = in_process(address) else { return vec![bare] };
+    let function = function_name(&info);
+    let is_runtime = info.dli_fbase as usize == runtime;
+    if is_runtime && function.is_none() {
+        return Vec::new();
+    }
+    let owner = if is_runtime { Owner::Interface } else { Owner::Shared };
+    let library = Some((path, (address - info.dli_fbase as usize) as u64));
+    vec![Frame { owner, function, library, ..bare }]
 }
 
 /// The frames at one address: several when functions were inlined.
@@ -189,15 +218,15 @@ mod tests {
 
     #[test]
     fn the_stack_of_this_test_has_known_libraries() {
-        let frames = of_caller();
+        let (frames, more) = Stack::here().frames();
         // A test's executable is the runtime's library here, so only what it exports and libc's part is left.
         assert!(frames.iter().any(|f| f.owner == Owner::Shared), "{frames:?}");
-        assert!(frames.len() <= SHOWN);
+        assert!(!more);
     }
 
     #[test]
     fn code_is_told_from_nothing() {
-        assert!(is_code(walk as *const () as usize));
+        assert!(is_code(Stack::walk as *const () as usize));
         assert!(!is_code(0x10));
     }
 }

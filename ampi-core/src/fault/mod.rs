@@ -18,14 +18,14 @@
 //! Signal handlers with the kernel's arguments; the FS bases set are those of live threads and ranks.
 #![allow(unsafe_code)]
 
-pub mod backtrace;
+mod backtrace;
 mod source;
 
+use crate::arena;
 use crate::image::guest::Guest;
 use crate::image::libc::{is_forked_child, signals};
 use crate::pe::{Pe, PeId};
-use crate::arena;
-use backtrace::Frame;
+pub use backtrace::{Frame, Owner, Stack};
 use std::ffi::{c_int, c_void};
 use std::ptr::null_mut;
 use std::sync::OnceLock;
@@ -56,10 +56,16 @@ pub struct Fault {
     pub overflow: bool,
     /// The code jumped to `address`, where no code is.
     pub jumped: bool,
-    pub frames: Vec<Frame>,
 }
 
-/// Says what happened and ends the process.
+impl Fault {
+    /// The stack that faulted. To be called from the report, after [`if_all_fails`]: the stack may be damaged.
+    pub fn stack(&self) -> Stack {
+        Stack::of_interrupted()
+    }
+}
+
+/// Says what happened and ends the process. Called on the faulting thread's signal stack, under its PE's FS base.
 pub type Report = fn(&Fault) -> !;
 
 static REPORT: OnceLock<Report> = OnceLock::new();
@@ -67,6 +73,8 @@ static REPORT: OnceLock<Report> = OnceLock::new();
 static REPORTING: AtomicI32 = AtomicI32::new(0);
 /// Exit code when the report itself fails.
 static EXIT_CODE: AtomicI32 = AtomicI32::new(134);
+/// What is said when the report itself fails, before the reason.
+static SUMMARY: AtomicPtr<String> = AtomicPtr::new(null_mut());
 
 /// The PE of an OS thread.
 struct Protected {
@@ -89,7 +97,8 @@ pub fn install(report: Report) {
         // SAFETY: a valid structure; the handler is async-signal-safe until the process is about to end.
         unsafe {
             let mut action: libc::sigaction = std::mem::zeroed();
-            action.sa_sigaction = on_signal as extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void) as usize;
+            action.sa_sigaction =
+                on_signal as extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void) as usize;
             action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_NODEFER;
             libc::sigaction(signal, &action, null_mut());
         }
@@ -216,8 +225,15 @@ pub fn begin_report(exit_code: c_int) {
     }
 }
 
+/// From now on `summary` is what is said if the rest of the report fails.
+pub fn if_all_fails(summary: String) {
+    SUMMARY.store(Box::into_raw(Box::new(summary)), Ordering::Release);
+}
+
 fn give_up(why: &str) -> ! {
-    for part in ["ampi: the job ends because of a fault; ", why, "\n"] {
+    // SAFETY: null or leaked by `if_all_fails`.
+    let summary = unsafe { SUMMARY.load(Ordering::Acquire).as_ref() };
+    for part in [summary.map_or("ampi: the job ends because of a fault", String::as_str), "; ", why, "\n"] {
         // SAFETY: writes from a slice.
         unsafe { libc::write(2, part.as_ptr().cast(), part.len()) };
     }
@@ -249,17 +265,11 @@ fn describe(
         registers[libc::REG_RIP as usize] = unsafe { *(sp as *const i64) };
         registers[libc::REG_RSP as usize] += 8;
     }
-    let frames = backtrace::of_interrupted();
-    Fault { signal, code: info.si_code, address, sender, guest, pe: pe.map(Pe::id), overflow, jumped, frames }
+    Fault { signal, code: info.si_code, address, sender, guest, pe: pe.map(Pe::id), overflow, jumped }
 }
 
 fn overflowed(guest: &Guest, address: usize, sp: usize) -> bool {
     let low = guest.slot.stack().start;
     let below = |at: usize| at < low && low - at < LARGEST_FRAME;
     guest.slot.guard().contains(&address) || (below(sp) && below(address))
-}
-
-/// The stack of the calling code, for reports that are no faults.
-pub fn here() -> Vec<Frame> {
-    backtrace::of_caller()
 }

@@ -30,7 +30,8 @@ impl Sources {
         if let Ok(mut frames) = loader.find_frames(offset) {
             while let Ok(Some(frame)) = frames.next() {
                 let function = frame.function.and_then(|f| f.demangle().ok().map(|n| n.into_owned()));
-                let (file, line) = frame.location.map_or((None, None), |l| (l.file.map(str::to_string), l.line));
+                let (file, line) =
+                    frame.location.map_or((None, None), |l| (l.file.map(str::to_string), l.line));
                 lines.push(Line { function, file, line });
             }
         }

@@ -7,6 +7,7 @@
 use super::task::{State, Task};
 use super::{ChareId, KINDS, Pe, PeId, Peer, switch};
 use crate::current;
+use crate::image::libc::cwd;
 use crate::net::{Delivery, Head, INLINE};
 use std::cell::Cell;
 use std::hint::spin_loop;
@@ -165,6 +166,7 @@ impl Pe {
                     return;
                 }
                 self.switch_to(me, t);
+                cwd::switched_in();
                 return;
             }
             if got == 0 {
