@@ -320,6 +320,7 @@ pub(crate) fn settle(key: u64, bytes: usize, n: usize) -> Outcome {
         error: if bytes > n { c::MPI_ERR_TRUNCATE } else { c::MPI_SUCCESS },
         cancelled: false,
         bytes: n as u64,
+        sent: bytes as u64,
     }
 }
 
