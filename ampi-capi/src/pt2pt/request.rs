@@ -57,7 +57,10 @@ pub struct Outcome {
     /// An `MPI_ERR_*` class or `MPI_SUCCESS`.
     pub error: i32,
     pub cancelled: bool,
+    /// Bytes received.
     pub bytes: u64,
+    /// Bytes of the message, more than received when it was truncated.
+    pub sent: u64,
 }
 
 impl Outcome {
@@ -68,6 +71,7 @@ impl Outcome {
         error: c::MPI_SUCCESS,
         cancelled: false,
         bytes: 0,
+        sent: 0,
     };
     /// What a receive from `MPI_PROC_NULL` tells (MPI-5.0 §3.10).
     pub const PROC_NULL: Outcome = Outcome { source: c::MPI_PROC_NULL, ..Outcome::EMPTY };
