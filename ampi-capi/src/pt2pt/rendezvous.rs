@@ -24,8 +24,8 @@
 //! `Transfer` is shared by two PEs under invariant 1.
 #![allow(unsafe_code)]
 
-use super::request::{Outcome, Request, Target};
-use super::{CLEAR_TO_SEND, Envelope, RECEIVED, RENDEZVOUS, SENT, deposit, settle};
+use super::request::{Outcome, Request};
+use super::{CLEAR_TO_SEND, Envelope, RECEIVED, RENDEZVOUS, SENT, settle};
 use crate::memory::{self, Address};
 use crate::rank::Rank;
 use ampi_core::net::{Delivery, Head};
@@ -137,13 +137,9 @@ pub(super) fn announced(d: &Delivery<'_>) -> (&'static Transfer, usize) {
 pub(super) fn pull(me: &'static Rank, r: &'static Request, t: &'static Transfer, key: u64) {
     let pe = me.p2p.pe();
     let (bytes, sender) = (t.bytes.get(), t.sender.get());
-    let length = bytes.min(r.target.borrow().capacity());
-    let contiguous = match &*r.target.borrow() {
-        Target::Contiguous { at, .. } => Some(*at),
-        Target::Typed { .. } => None,
-    };
+    let length = bytes.min(r.capacity());
     let local = t.sender_pe.get() == pe.id();
-    if let Some(to) = contiguous
+    if let Some(to) = r.one_place()
         && !local
         && length >= SPLIT_BYTES_MIN
     {
@@ -156,7 +152,7 @@ pub(super) fn pull(me: &'static Rank, r: &'static Request, t: &'static Transfer,
         t.receiver_request.set(Some(r));
         t.claimed.store(0, Ordering::Relaxed);
         t.copied.store(0, Ordering::Relaxed);
-        r.outcome.set(settle(key, bytes, length));
+        r.set_outcome(&settle(key, bytes, length));
         let head = Head { dst: sender, context: 0, key: 0, kind: CLEAR_TO_SEND, inline_len: 8 };
         pe.send_to(t.sender_pe.get(), &head, &t.address().to_ne_bytes());
         if t.copy_chunks(false) {
@@ -165,14 +161,14 @@ pub(super) fn pull(me: &'static Rank, r: &'static Request, t: &'static Transfer,
         }
         return;
     }
-    deposit(r, t.from.get(), length);
+    r.deposit(t.from.get(), length);
     if local {
         let owner = Rank::of_chare(pe.chare(sender).0);
         finish_send(owner, t.index.get());
     } else {
         tell_sent(pe, t);
     }
-    r.complete(me, settle(key, bytes, length));
+    r.received(me, key, bytes, length);
 }
 
 fn tell_sent(pe: &Pe, t: &Transfer) {

@@ -27,8 +27,8 @@ fn failed(o: &Outcome) -> MpiError {
         c::MPI_ERR_TRUNCATE => MpiError::new(
             c::MPI_ERR_TRUNCATE,
             format!(
-                "the message from rank {} with tag {} is longer than the receive buffer of {} bytes",
-                o.source, o.tag, o.bytes
+                "the message from rank {} with tag {} has {} bytes, the receive buffer has room for {}",
+                o.source, o.tag, o.sent, o.bytes
             ),
         ),
         class => MpiError::new(class, "the operation failed"),
