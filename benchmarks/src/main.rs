@@ -80,7 +80,8 @@ fn main() -> ExitCode {
 
 /// The compiled programs of all peers and the two helpers.
 struct Built {
-    programs: BTreeMap<(Peer, &'static str), PathBuf>,
+    /// Or what the compiler said.
+    programs: BTreeMap<(Peer, &'static str), Result<PathBuf, String>>,
     state: PathBuf,
     preload: PathBuf,
 }
@@ -92,7 +93,11 @@ fn build(cases: &[&'static Case], peers: &[Peer]) -> Result<Built, String> {
     for peer in peers {
         for case in cases {
             if let Entry::Vacant(place) = programs.entry((*peer, case.program)) {
-                place.insert(peer.compile(case.program, &folder)?);
+                let compiled = peer.compile(case.program, &folder);
+                if let Err(text) = &compiled {
+                    eprintln!("{text}");
+                }
+                place.insert(compiled);
             }
         }
     }
@@ -154,7 +159,10 @@ fn names() -> String {
 
 /// One run of one peer.
 fn measure(case: &Case, peer: Peer, built: &Built, machine: &Machine, figures: &mut Figures) {
-    let program = &built.programs[&(peer, case.program)];
+    let Ok(program) = &built.programs[&(peer, case.program)] else {
+        figures.failures.insert(peer, "the program does not compile".into());
+        return;
+    };
     let mut command = peer.command(case, program, machine.cores, &built.preload);
     let outcome = match process::run(&mut command, "", Duration::from_secs(case.seconds)) {
         Ok(outcome) => outcome,
@@ -187,8 +195,8 @@ fn commands(case: &Case, here: &[Peer], built: &Built, machine: &Machine) -> Vec
     };
     here.iter()
         .filter(|p| p.left_out(case, machine.cores).is_none())
-        .map(|p| {
-            let program = &built.programs[&(*p, case.program)];
+        .filter_map(|p| Some((p, built.programs[&(*p, case.program)].as_ref().ok()?)))
+        .map(|(p, program)| {
             let command = p.command(case, program, machine.cores, &built.preload);
             let words: Vec<String> =
                 std::iter::once(command.get_program()).chain(command.get_args()).map(short).collect();
