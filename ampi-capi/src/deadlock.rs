@@ -16,9 +16,15 @@ const DESCRIBED: usize = 32;
 /// What one rank waits for.
 enum Waits {
     /// For one rank, or any (`None`), in words.
-    Message { whom: Option<u32>, text: String },
+    Message {
+        whom: Option<u32>,
+        text: String,
+    },
     /// In a collective: communicator's context and number of the operation.
-    Meeting { key: (u32, u64), text: String },
+    Meeting {
+        key: (u32, u64),
+        text: String,
+    },
     Unknown,
 }
 

@@ -13,8 +13,8 @@
 //! Invariants:
 //! 1. A slot's `id` is the handle that is valid for it now, or 0; so one comparison checks kind, generation and use.
 //! 2. The generation of a slot grows with each reuse: a freed handle is recognised until its slot was reused 64 times.
-//! 3. Predefined objects have slots of their own (index = handle − first), made when they are installed, and are never
-//!    freed: a rank that uses few of them pays for few.
+//! 3. Predefined objects have places of their own (index = handle − first), are set once, perhaps at first use, and
+//!    never freed: so they can be lent without counting references.
 //!
 //! What this does not do: requests live in a slab of their own (point-to-point), with the same encoding.
 //!
@@ -26,8 +26,9 @@
 
 use crate::abi::constants as c;
 use crate::rank::Rank;
-use std::cell::UnsafeCell;
+use std::cell::{OnceCell, UnsafeCell};
 use std::fmt;
+use std::ops::Deref;
 use std::rc::Rc;
 
 /// A handle as the program sees it (in C: a pointer-sized value).
@@ -87,6 +88,12 @@ impl HandleKind {
             HandleKind::File => "file",
             HandleKind::Session => "session",
         }
+    }
+
+    /// The word with its article.
+    pub fn a_word(self) -> String {
+        let article = if self.word().starts_with(['a', 'e', 'i', 'o']) { "an" } else { "a" };
+        format!("{article} {}", self.word())
     }
 
     /// The kind that a handle's bits claim, valid or not; predefined handles by the ABI's ranges.
@@ -159,8 +166,6 @@ struct Slot<T> {
 }
 
 struct Slots<T> {
-    /// Up to the highest predefined handle that was installed (invariant 3).
-    predefined: Vec<Slot<T>>,
     slots: Vec<Slot<T>>,
     /// Indices of free dynamic slots; the last freed is reused first (it is in cache).
     free: Vec<u32>,
@@ -169,52 +174,72 @@ struct Slots<T> {
 /// The objects of one kind of one rank.
 pub struct Table<T> {
     kind: HandleKind,
-    /// Handle of the predefined slot 0.
+    /// Handle of the first predefined object.
     first: usize,
-    /// Number of handles that predefined objects may have.
-    reserved: usize,
+    /// Invariant 3.
+    predefined: Box<[OnceCell<Rc<T>>]>,
     cell: UnsafeCell<Slots<T>>,
 }
 
+/// A live object for the time of a call: kept alive by a reference of its own unless it is predefined.
+pub enum Lent<T: 'static> {
+    Predefined(&'static Rc<T>),
+    Counted(Rc<T>),
+}
+
+impl<T> Deref for Lent<T> {
+    type Target = Rc<T>;
+    #[inline(always)]
+    fn deref(&self) -> &Rc<T> {
+        match self {
+            Lent::Predefined(object) => object,
+            Lent::Counted(object) => object,
+        }
+    }
+}
+
 impl<T> Table<T> {
-    /// An empty table whose predefined handles are `first..first + reserved` (all below 1024).
-    pub fn new(kind: HandleKind, first: usize, reserved: usize) -> Self {
-        assert!(first + reserved <= FIRST_DYNAMIC);
-        let slots = Slots { predefined: Vec::new(), slots: Vec::new(), free: Vec::new() };
-        Table { kind, first, reserved, cell: UnsafeCell::new(slots) }
+    /// An empty table whose predefined handles are `first..first + predefined_count` (all below 1024).
+    pub fn new(kind: HandleKind, first: usize, predefined_count: usize) -> Self {
+        assert!(first + predefined_count <= FIRST_DYNAMIC);
+        let predefined = (0..predefined_count).map(|_| OnceCell::new()).collect();
+        let slots = Slots { slots: Vec::new(), free: Vec::new() };
+        Table { kind, first, predefined, cell: UnsafeCell::new(slots) }
     }
 
-    /// Installs a predefined object under the ABI's `handle`.
+    /// Installs a predefined object under the ABI's `handle`, once.
     pub fn predefine(&self, handle: usize, object: Rc<T>) {
-        assert!((self.first..self.first + self.reserved).contains(&handle));
-        // SAFETY: module rule: no other reference into the cell exists now; the old object is dropped after its end.
-        let old = unsafe {
-            let slots = &mut (*self.cell.get()).predefined;
-            let index = handle - self.first;
-            if slots.len() <= index {
-                slots.reserve_exact(index + 1 - slots.len());
-                slots.resize_with(index + 1, || Slot { id: 0, generation: 0, object: None });
-            }
-            let slot = &mut slots[index];
-            slot.id = handle as u32;
-            slot.object.replace(object)
-        };
-        drop(old);
+        let place = &self.predefined[handle - self.first];
+        assert!(place.set(object).is_ok(), "handle {handle:#x} is predefined already");
     }
 
     /// The object that `handle` names, if it is a live handle of this table.
     #[inline(always)]
     pub fn get(&self, handle: Handle) -> Option<Rc<T>> {
-        let h = handle.0;
-        // SAFETY: module rule; cloning an Rc runs no foreign code.
-        let s = unsafe { &*self.cell.get() };
-        let (slots, index) = if h < FIRST_DYNAMIC {
-            (&s.predefined, h.wrapping_sub(self.first))
+        if handle.0 < FIRST_DYNAMIC { self.predefined(handle).cloned() } else { self.dynamic(handle) }
+    }
+
+    /// The same for the time of one call, without counting where that is not needed.
+    #[inline(always)]
+    pub fn lend(&'static self, handle: Handle) -> Option<Lent<T>> {
+        if handle.0 < FIRST_DYNAMIC {
+            self.predefined(handle).map(Lent::Predefined)
         } else {
-            (&s.slots, index_of(handle))
-        };
-        match slots.get(index) {
-            Some(slot) if slot.id as usize == h => slot.object.clone(),
+            self.dynamic(handle).map(Lent::Counted)
+        }
+    }
+
+    #[inline(always)]
+    fn predefined(&self, handle: Handle) -> Option<&Rc<T>> {
+        self.predefined.get(handle.0.wrapping_sub(self.first))?.get()
+    }
+
+    #[inline(always)]
+    fn dynamic(&self, handle: Handle) -> Option<Rc<T>> {
+        // SAFETY: module rule; cloning an Rc runs no foreign code.
+        let slots = unsafe { &(*self.cell.get()).slots };
+        match slots.get(index_of(handle)) {
+            Some(slot) if slot.id as usize == handle.0 => slot.object.clone(),
             _ => None,
         }
     }
@@ -247,7 +272,11 @@ impl<T> Table<T> {
         // SAFETY: module rule; nothing foreign runs.
         let s = unsafe { &mut *self.cell.get() };
         if s.slots.len() >= INDEX_COUNT_MAX {
-            return crate::mpi_err!(MPI_ERR_INTERN, "this rank has {INDEX_COUNT_MAX} live {}s: free some", self.kind.word());
+            return crate::mpi_err!(
+                MPI_ERR_INTERN,
+                "this rank has {INDEX_COUNT_MAX} live {}s: free some",
+                self.kind.word()
+            );
         }
         s.slots.push(Slot { id: 0, generation: 1, object: None });
         Ok(encode(self.kind, 0, (s.slots.len() - 1) as u32))
@@ -293,7 +322,8 @@ impl<T> Table<T> {
     pub fn find(&self, test: impl Fn(&T) -> bool) -> Option<Rc<T>> {
         // SAFETY: module rule; `test` is one of our own that does not touch the table.
         let s = unsafe { &*self.cell.get() };
-        s.slots.iter().filter(|slot| slot.id != 0).find_map(|slot| slot.object.clone().filter(|o| test(o)))
+        let dynamic = s.slots.iter().filter_map(|slot| slot.object.as_ref());
+        self.predefined.iter().filter_map(OnceCell::get).chain(dynamic).find(|o| test(o)).cloned()
     }
 
     /// Number of live dynamic objects (leak reports at finalize).

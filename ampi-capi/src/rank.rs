@@ -145,7 +145,11 @@ impl Rank {
     pub fn start_chapters(&'static self) {
         let handler = self.errhandler.initial.get();
         let world = crate::worker::world();
-        comm::Comm::new(self, world.clone(), handler.clone(), None).predefine(self, c::MPI_COMM_WORLD, "MPI_COMM_WORLD");
+        comm::Comm::new(self, world.clone(), handler.clone(), None).predefine(
+            self,
+            c::MPI_COMM_WORLD,
+            "MPI_COMM_WORLD",
+        );
         let group = Arc::new(crate::group::Group::single(self.world_rank));
         let alone = comm::Shared::with_context(comm::shared::SELF_CONTEXT, group, self.p2p.pe().job());
         comm::Comm::new(self, alone, handler, None).predefine(self, c::MPI_COMM_SELF, "MPI_COMM_SELF");

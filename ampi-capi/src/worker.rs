@@ -136,8 +136,10 @@ struct Plan {
 }
 
 fn c_string(s: &OsStr) -> Result<CString> {
-    CString::new(s.as_bytes())
-        .map_err(|_| Error::Setting { name: format!("argument {s:?}"), why: "it contains a zero byte".into() })
+    CString::new(s.as_bytes()).map_err(|_| Error::Setting {
+        name: format!("argument {s:?}"),
+        why: "it contains a zero byte".into(),
+    })
 }
 
 fn mapping(spec: &JobSpec) -> Result<Mapping> {
@@ -145,8 +147,10 @@ fn mapping(spec: &JobSpec) -> Result<Mapping> {
         job::Mapping::Block => Mapping::Block,
         job::Mapping::RoundRobin => Mapping::RoundRobin,
         job::Mapping::File(path) => {
-            let text = std::fs::read_to_string(path)
-                .map_err(|e| Error::Setting { name: format!("map file {}", path.display()), why: e.to_string() })?;
+            let text = std::fs::read_to_string(path).map_err(|e| Error::Setting {
+                name: format!("map file {}", path.display()),
+                why: e.to_string(),
+            })?;
             Mapping::parse(&text, &path.display().to_string(), spec.ranks as u32, spec.pes as u32)?
         }
     })
@@ -195,7 +199,8 @@ fn prepare(args: &[OsString]) -> Result<Option<Plan>> {
     })?;
     if spec.verbose {
         for name in program.unresolved() {
-            let _ = writeln!(std::io::stderr(), "ampi: unresolved symbol {name}: calling it will end the job");
+            let _ =
+                writeln!(std::io::stderr(), "ampi: unresolved symbol {name}: calling it will end the job");
         }
     }
     let map = mapping(&spec)?;
@@ -342,7 +347,8 @@ fn serve(plan: &'static Plan, id: PeId) {
 
 fn make_rank(plan: &'static Plan, pe: &'static Pe, rank: &'static Rank, pools: &'static Pools) -> Result<()> {
     let slot = plan.arena.slot(rank.world_rank as usize);
-    let guest = plan.program.instantiate(slot, rank.world_rank, plan.spec.ranks as u32, &plan.args, &plan.env)?;
+    let guest =
+        plan.program.instantiate(slot, rank.world_rank, plan.spec.ranks as u32, &plan.args, &plan.env)?;
     let stack = guest.stack();
     let place = Place { stack_low: stack.start, stack_top: stack.end, fs_base: guest.fs_base };
     // SAFETY: the slot's stack and the guest's TLS block were made just now, for this task alone; slots are never freed
@@ -361,7 +367,10 @@ fn make_rank(plan: &'static Plan, pe: &'static Pe, rank: &'static Rank, pools: &
 /// # Safety
 /// `argv` holds `argc` C strings.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ampi_worker_main(argc: libc::c_int, argv: *const *const libc::c_char) -> libc::c_int {
+pub unsafe extern "C" fn ampi_worker_main(
+    argc: libc::c_int,
+    argv: *const *const libc::c_char,
+) -> libc::c_int {
     let args: Vec<OsString> = (1..argc as usize)
         // SAFETY: by the contract.
         .map(|i| unsafe { OsString::from_vec(std::ffi::CStr::from_ptr(*argv.add(i)).to_bytes().to_vec()) })

@@ -122,6 +122,7 @@ unsafe fn resume(t: *mut Task) {
     // SAFETY: one thread at a time resumes a task (queue in `run`).
     unsafe {
         let own = current::fs_base();
+        ampi_core::image::libc::cwd::switched_in((*t).guest);
         set_fs_base((*t).guest.fs_base);
         let r = (*t).coroutine.resume(());
         set_fs_base(own);
@@ -135,6 +136,10 @@ unsafe fn take_round_trip(t: *mut Task, program: &'static Program) {
     unsafe {
         let guest = (*t).guest;
         let (slot, fs_base): (Slot, usize) = (guest.slot, guest.fs_base);
+        let own = current::fs_base();
+        set_fs_base(fs_base);
+        before_departure(guest);
+        set_fs_base(own);
         let mut pages: Vec<(usize, Vec<u8>)> = Vec::new();
         for range in mapped_parts(&guest.private_ranges()) {
             for at in range.step_by(4096) {
@@ -144,10 +149,6 @@ unsafe fn take_round_trip(t: *mut Task, program: &'static Program) {
                 }
             }
         }
-        let own = current::fs_base();
-        set_fs_base(fs_base);
-        before_departure(guest);
-        set_fs_base(own);
         guest.depart();
         slot.unmap();
         slot.map().unwrap();
@@ -261,6 +262,13 @@ fn run(words: &[String]) -> Result<i32, String> {
         debugger: number("debugger", 0) == 1,
         ..Options::default()
     };
+    // The runtime's own panics must unwind with the process's _dl_find_object in the worker.
+    assert!(
+        std::panic::catch_unwind(|| std::hint::black_box(Option::<i32>::None)
+            .is_none()
+            .then(|| std::panic::resume_unwind(Box::new(1))))
+        .is_err()
+    );
     let start = Instant::now();
     let program = Program::load(Path::new(&words[split]), &options).map_err(|e| e.to_string())?;
     if number("explain", 0) == 1 {
@@ -323,7 +331,7 @@ fn run(words: &[String]) -> Result<i32, String> {
                 if (*t).done {
                     live.fetch_sub(1, Ordering::SeqCst);
                 } else {
-                    if moving {
+                    if moving && (*t).guest.libc.pinned_by().is_none() {
                         take_round_trip(t, program);
                     }
                     queue.lock().unwrap().push_back(t as usize);

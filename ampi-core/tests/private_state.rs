@@ -24,7 +24,9 @@ fn library() -> &'static Path {
         let mut args: Vec<PathBuf> = sources.filter(|p| p.extension() == Some(OsStr::new("c"))).collect();
         assert!(args.len() >= 10, "sources of the private library");
         args.push(here().join("tests/private_state/shim.c"));
-        args.extend(["-O2", "-fPIC", "-shared", "-fno-builtin", "-Wall", "-Werror", "-lm"].map(PathBuf::from));
+        args.extend(
+            ["-O2", "-fPIC", "-shared", "-fno-builtin", "-Wall", "-Werror", "-lm"].map(PathBuf::from),
+        );
         cc(&out, args);
         out
     })

@@ -2,7 +2,8 @@
 //!
 //! 1. Programs are compiled in `target/ampi-tests/<path>/`; two configurations never compile the same one.
 //! 2. Each run has a fresh working folder, which vanishes when the run is over.
-//! 3. MPICH runs a program once per number of ranks; all configurations with that number compare with the same output.
+//! 3. MPICH runs a program once per number of ranks; all configurations with that number compare with the same output:
+//!    the lines of rank 0, then those of rank 1, and so on.
 
 use crate::directives::{Configuration, Directives, Exit, Language, Launch, Library};
 use crate::expect::{Names, fill, first_difference};
@@ -210,7 +211,10 @@ impl Program {
             names.iter().filter(|(n, _)| !["dir", "tmp"].contains(n)).copied().collect();
         names.extend([("dir", &*dir), ("tmp", &*tmp_name)]);
         let mut command = Command::new("mpiexec.mpich");
-        command.args(["-n", &vp.to_string()]).args(yielding()?).arg(&exe).current_dir(tmp.path());
+        command.args(["-n", &vp.to_string()]).args(yielding()?);
+        // A file per rank: through its pipes the launcher may mix the lines of ranks.
+        let files = tempfile::tempdir().map_err(|e| format!("no folder for the output: {e}"))?;
+        command.arg("-outfile-pattern").arg(files.path().join("%r")).arg(&exe).current_dir(tmp.path());
         command.args(d.args.iter().map(|w| fill(w, &names)));
         command.envs(d.env.iter().map(|(n, v)| (n, fill(v, &names))));
         // Many processes on few cores take their time all the same.
@@ -219,7 +223,15 @@ impl Program {
         if outcome.code != 0 || outcome.timed_out {
             return Err(format!("the program fails under MPICH:\n{command:?}\n{}", outcome.told()));
         }
-        Ok(outcome.lines())
+        let mut lines = Vec::new();
+        for rank in 0..vp {
+            let text = std::fs::read(files.path().join(rank.to_string())).unwrap_or_default();
+            lines.extend(String::from_utf8_lossy(&text).lines().map(String::from));
+        }
+        if !outcome.stdout.is_empty() {
+            return Err(format!("MPICH's launcher says something itself:\n{}", outcome.told()));
+        }
+        Ok(lines)
     }
 
     fn compile(&self, kind: &str, compiler: fn(Language) -> Command) -> Result<PathBuf, String> {

@@ -84,19 +84,19 @@ fn pc_file(template: &str, up: &str, name: &str) -> String {
     template.replace("@UP@", up).replace("@NAME@", name).replace("@VERSION@", env!("CARGO_PKG_VERSION"))
 }
 
+/// `mpi.h` is printed anew, so that it fits the library even while the committed one is out of date.
 fn headers(repository: &Path, root: &Path) -> Result<(), String> {
-    for name in ["mpi.h", "ampi.h"] {
-        let from = repository.join("include").join(name);
-        let text = fs::read_to_string(&from).map_err(|e| format!("{}: {e}", from.display()))?;
-        write_if_changed(&root.join("include").join(name), &text)?;
-    }
-    Ok(())
+    let extensions = repository.join("include/ampi.h");
+    let extensions = fs::read_to_string(&extensions).map_err(|e| format!("{}: {e}", extensions.display()))?;
+    write_if_changed(&root.join("include/mpi.h"), &ampi_capi::abi::print::header())?;
+    write_if_changed(&root.join("include/ampi.h"), &extensions)
 }
 
 /// `libampi_capi.a` → `libmpi_abi.so.1.0.0`, with exactly the names that the export map lists.
 fn library(release: &Path, root: &Path) -> Result<(), String> {
     let archive = release.join("libampi_capi.a");
-    let map = crate::repository().join("ampi-capi/libmpi_abi.map");
+    let map = release.join("libmpi_abi.map");
+    write_if_changed(&map, &ampi_capi::abi::print::export_map())?;
     let library = root.join("lib").join(LIBRARY);
     if up_to_date(&library, [archive.as_path(), map.as_path()]) {
         return Ok(());

@@ -8,23 +8,23 @@ use crate::mpi_err;
 use crate::rank::{Phase, Rank, guest_thread_entry};
 use ampi_core::current;
 
-/// The calling rank, if it may call `function` now; else the code that the call returns. `early`: the function may be
+/// The calling rank, if nothing speaks against the call; `None`: ask [`enter_slowly`]. `early`: the function may be
 /// called before `MPI_Init` and after `MPI_Finalize`.
 #[inline(always)]
-pub fn enter(function: &'static str, early: bool) -> Result<&'static Rank, i32> {
-    if let Some(me) = Rank::current()
-        && (me.phase.get() == Phase::Running || early)
-        && current::word(current::FLAGS) & current::FLAG_GUEST_THREAD == 0
-    {
+pub fn enter(function: &'static str, early: bool) -> Option<&'static Rank> {
+    let me = Rank::current()?;
+    let quick = (early || me.phase.get() == Phase::Running)
+        && current::word(current::FLAGS) & current::FLAG_GUEST_THREAD == 0;
+    if quick {
         me.function.set(function);
-        return Ok(me);
     }
-    enter_slowly(function, early)
+    quick.then_some(me)
 }
 
+/// The calling rank, or the code that the call returns because it is not allowed now.
 #[cold]
 #[inline(never)]
-fn enter_slowly(function: &'static str, early: bool) -> Result<&'static Rank, i32> {
+pub fn enter_slowly(function: &'static str, early: bool) -> Result<&'static Rank, i32> {
     let Some(me) = Rank::current_or_alone() else {
         errhandler::abort_outside(&format!(
             "{function} was called by a thread that belongs to no rank: only the thread that called MPI first may do so"

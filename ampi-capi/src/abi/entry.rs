@@ -239,9 +239,13 @@ macro_rules! point {
             #[allow(unused_imports)]
             use $crate::abi::kinds::{self, Kind};
             let me = match $crate::abi::call::enter($symbol, $early) {
-                Ok(me) => me,
-                Err(code) => return code,
+                Some(me) => me,
+                None => match $crate::abi::call::enter_slowly($symbol, $early) {
+                    Ok(me) => me,
+                    Err(code) => return code,
+                },
             };
+            #[allow(unused_labels)]
             let result: $crate::error::MpiResult = 'call: {
                 $(
                     // SAFETY: a C caller's argument for a parameter of this kind; see the Safety section of `kinds`.

@@ -49,7 +49,7 @@ chapters! {
     on comm_errhandler;
     on comm_attr;
     on type_attr;
-    off group;
+    on group;
     on cart;
     on pt2pt;
     on nonblocking;
@@ -57,9 +57,9 @@ chapters! {
     on completion;
     on probe;
     on buffered;
-    off datatype;
-    off removed;
-    off pack;
+    on datatype;
+    on removed;
+    on pack;
     on coll;
     on icoll;
     off pcoll;

@@ -39,8 +39,8 @@ use ampi_core::net::{Delivery, Head};
 use ampi_core::pe::{Chain, Handler, Pe, PeId};
 use std::cell::{Cell, UnsafeCell};
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 
 const RUN: u8 = crate::pt2pt::KINDS_USED;
 const FINISH: u8 = RUN + 1;

@@ -227,14 +227,35 @@ fn gather_call(
 }
 
 /// `MPI_Gather` — the root receives a block of `recv.count` elements from each member, in rank order. MPI-5.0 §6.5.
-pub fn gather(me: &'static Rank, sendbuf: UserBuf, sendcount: LateCount, sendtype: LateDatatype, recvbuf: UserBuf, recvcount: LateCount, recvtype: LateDatatype, root: InRoot, comm: C) -> MpiResult {
+pub fn gather(
+    me: &'static Rank,
+    sendbuf: UserBuf,
+    sendcount: LateCount,
+    sendtype: LateDatatype,
+    recvbuf: UserBuf,
+    recvcount: LateCount,
+    recvtype: LateDatatype,
+    root: InRoot,
+    comm: C,
+) -> MpiResult {
     let send = SideArgs { buf: sendbuf, count: sendcount, ty: sendtype };
     let recv = SideArgs { buf: recvbuf, count: recvcount, ty: recvtype };
     execute(me, comm, &gather_call(me, "MPI_Gather", send, recv, root, comm)?)
 }
 
 /// `MPI_Igather`. MPI-5.0 §6.12.3.
-pub fn igather(me: &'static Rank, sendbuf: UserBuf, sendcount: LateCount, sendtype: LateDatatype, recvbuf: UserBuf, recvcount: LateCount, recvtype: LateDatatype, root: InRoot, comm: C, request: OutHandle) -> MpiResult {
+pub fn igather(
+    me: &'static Rank,
+    sendbuf: UserBuf,
+    sendcount: LateCount,
+    sendtype: LateDatatype,
+    recvbuf: UserBuf,
+    recvcount: LateCount,
+    recvtype: LateDatatype,
+    root: InRoot,
+    comm: C,
+    request: OutHandle,
+) -> MpiResult {
     let send = SideArgs { buf: sendbuf, count: sendcount, ty: sendtype };
     let recv = SideArgs { buf: recvbuf, count: recvcount, ty: recvtype };
     begin(me, comm, gather_call(me, "MPI_Igather", send, recv, root, comm)?, request)
@@ -261,14 +282,37 @@ fn gatherv_call(
 }
 
 /// `MPI_Gatherv` — as gather, block i has `recv.counts[i]` elements at `recv.displs[i]·extent`. MPI-5.0 §6.5.
-pub fn gatherv(me: &'static Rank, sendbuf: UserBuf, sendcount: LateCount, sendtype: LateDatatype, recvbuf: UserBuf, recvcounts: ArrayPoly, recvdispls: ArrayPoly, recvtype: LateDatatype, root: InRoot, comm: C) -> MpiResult {
+pub fn gatherv(
+    me: &'static Rank,
+    sendbuf: UserBuf,
+    sendcount: LateCount,
+    sendtype: LateDatatype,
+    recvbuf: UserBuf,
+    recvcounts: ArrayPoly,
+    recvdispls: ArrayPoly,
+    recvtype: LateDatatype,
+    root: InRoot,
+    comm: C,
+) -> MpiResult {
     let send = SideArgs { buf: sendbuf, count: sendcount, ty: sendtype };
     let recv = SideLists { buf: recvbuf, counts: recvcounts, displs: recvdispls, ty: recvtype };
     execute(me, comm, &gatherv_call(me, "MPI_Gatherv", send, recv, root, comm)?)
 }
 
 /// `MPI_Igatherv`. MPI-5.0 §6.12.3.
-pub fn igatherv(me: &'static Rank, sendbuf: UserBuf, sendcount: LateCount, sendtype: LateDatatype, recvbuf: UserBuf, recvcounts: ArrayPoly, recvdispls: ArrayPoly, recvtype: LateDatatype, root: InRoot, comm: C, request: OutHandle) -> MpiResult {
+pub fn igatherv(
+    me: &'static Rank,
+    sendbuf: UserBuf,
+    sendcount: LateCount,
+    sendtype: LateDatatype,
+    recvbuf: UserBuf,
+    recvcounts: ArrayPoly,
+    recvdispls: ArrayPoly,
+    recvtype: LateDatatype,
+    root: InRoot,
+    comm: C,
+    request: OutHandle,
+) -> MpiResult {
     let send = SideArgs { buf: sendbuf, count: sendcount, ty: sendtype };
     let recv = SideLists { buf: recvbuf, counts: recvcounts, displs: recvdispls, ty: recvtype };
     begin(me, comm, gatherv_call(me, "MPI_Igatherv", send, recv, root, comm)?, request)
@@ -309,14 +353,35 @@ fn scatter_call(
 }
 
 /// `MPI_Scatter` — member i receives block i of the root's buffer. MPI-5.0 §6.6.
-pub fn scatter(me: &'static Rank, sendbuf: UserBuf, sendcount: LateCount, sendtype: LateDatatype, recvbuf: UserBuf, recvcount: LateCount, recvtype: LateDatatype, root: InRoot, comm: C) -> MpiResult {
+pub fn scatter(
+    me: &'static Rank,
+    sendbuf: UserBuf,
+    sendcount: LateCount,
+    sendtype: LateDatatype,
+    recvbuf: UserBuf,
+    recvcount: LateCount,
+    recvtype: LateDatatype,
+    root: InRoot,
+    comm: C,
+) -> MpiResult {
     let send = SideArgs { buf: sendbuf, count: sendcount, ty: sendtype };
     let recv = SideArgs { buf: recvbuf, count: recvcount, ty: recvtype };
     execute(me, comm, &scatter_call(me, "MPI_Scatter", send, recv, root, comm)?)
 }
 
 /// `MPI_Iscatter`. MPI-5.0 §6.12.4.
-pub fn iscatter(me: &'static Rank, sendbuf: UserBuf, sendcount: LateCount, sendtype: LateDatatype, recvbuf: UserBuf, recvcount: LateCount, recvtype: LateDatatype, root: InRoot, comm: C, request: OutHandle) -> MpiResult {
+pub fn iscatter(
+    me: &'static Rank,
+    sendbuf: UserBuf,
+    sendcount: LateCount,
+    sendtype: LateDatatype,
+    recvbuf: UserBuf,
+    recvcount: LateCount,
+    recvtype: LateDatatype,
+    root: InRoot,
+    comm: C,
+    request: OutHandle,
+) -> MpiResult {
     let send = SideArgs { buf: sendbuf, count: sendcount, ty: sendtype };
     let recv = SideArgs { buf: recvbuf, count: recvcount, ty: recvtype };
     begin(me, comm, scatter_call(me, "MPI_Iscatter", send, recv, root, comm)?, request)
@@ -343,14 +408,37 @@ fn scatterv_call(
 }
 
 /// `MPI_Scatterv`. MPI-5.0 §6.6.
-pub fn scatterv(me: &'static Rank, sendbuf: UserBuf, sendcounts: ArrayPoly, senddispls: ArrayPoly, sendtype: LateDatatype, recvbuf: UserBuf, recvcount: LateCount, recvtype: LateDatatype, root: InRoot, comm: C) -> MpiResult {
+pub fn scatterv(
+    me: &'static Rank,
+    sendbuf: UserBuf,
+    sendcounts: ArrayPoly,
+    senddispls: ArrayPoly,
+    sendtype: LateDatatype,
+    recvbuf: UserBuf,
+    recvcount: LateCount,
+    recvtype: LateDatatype,
+    root: InRoot,
+    comm: C,
+) -> MpiResult {
     let send = SideLists { buf: sendbuf, counts: sendcounts, displs: senddispls, ty: sendtype };
     let recv = SideArgs { buf: recvbuf, count: recvcount, ty: recvtype };
     execute(me, comm, &scatterv_call(me, "MPI_Scatterv", send, recv, root, comm)?)
 }
 
 /// `MPI_Iscatterv`. MPI-5.0 §6.12.4.
-pub fn iscatterv(me: &'static Rank, sendbuf: UserBuf, sendcounts: ArrayPoly, senddispls: ArrayPoly, sendtype: LateDatatype, recvbuf: UserBuf, recvcount: LateCount, recvtype: LateDatatype, root: InRoot, comm: C, request: OutHandle) -> MpiResult {
+pub fn iscatterv(
+    me: &'static Rank,
+    sendbuf: UserBuf,
+    sendcounts: ArrayPoly,
+    senddispls: ArrayPoly,
+    sendtype: LateDatatype,
+    recvbuf: UserBuf,
+    recvcount: LateCount,
+    recvtype: LateDatatype,
+    root: InRoot,
+    comm: C,
+    request: OutHandle,
+) -> MpiResult {
     let send = SideLists { buf: sendbuf, counts: sendcounts, displs: senddispls, ty: sendtype };
     let recv = SideArgs { buf: recvbuf, count: recvcount, ty: recvtype };
     begin(me, comm, scatterv_call(me, "MPI_Iscatterv", send, recv, root, comm)?, request)
@@ -376,14 +464,33 @@ fn allgather_call(
 }
 
 /// `MPI_Allgather` — everybody receives everybody's block. MPI-5.0 §6.7.
-pub fn allgather(me: &'static Rank, sendbuf: UserBuf, sendcount: LateCount, sendtype: LateDatatype, recvbuf: UserBuf, recvcount: LateCount, recvtype: LateDatatype, comm: C) -> MpiResult {
+pub fn allgather(
+    me: &'static Rank,
+    sendbuf: UserBuf,
+    sendcount: LateCount,
+    sendtype: LateDatatype,
+    recvbuf: UserBuf,
+    recvcount: LateCount,
+    recvtype: LateDatatype,
+    comm: C,
+) -> MpiResult {
     let send = SideArgs { buf: sendbuf, count: sendcount, ty: sendtype };
     let recv = SideArgs { buf: recvbuf, count: recvcount, ty: recvtype };
     execute(me, comm, &allgather_call(me, "MPI_Allgather", send, recv, comm)?)
 }
 
 /// `MPI_Iallgather`. MPI-5.0 §6.12.5.
-pub fn iallgather(me: &'static Rank, sendbuf: UserBuf, sendcount: LateCount, sendtype: LateDatatype, recvbuf: UserBuf, recvcount: LateCount, recvtype: LateDatatype, comm: C, request: OutHandle) -> MpiResult {
+pub fn iallgather(
+    me: &'static Rank,
+    sendbuf: UserBuf,
+    sendcount: LateCount,
+    sendtype: LateDatatype,
+    recvbuf: UserBuf,
+    recvcount: LateCount,
+    recvtype: LateDatatype,
+    comm: C,
+    request: OutHandle,
+) -> MpiResult {
     let send = SideArgs { buf: sendbuf, count: sendcount, ty: sendtype };
     let recv = SideArgs { buf: recvbuf, count: recvcount, ty: recvtype };
     begin(me, comm, allgather_call(me, "MPI_Iallgather", send, recv, comm)?, request)
@@ -403,14 +510,35 @@ fn allgatherv_call(
 }
 
 /// `MPI_Allgatherv`. MPI-5.0 §6.7.
-pub fn allgatherv(me: &'static Rank, sendbuf: UserBuf, sendcount: LateCount, sendtype: LateDatatype, recvbuf: UserBuf, recvcounts: ArrayPoly, recvdispls: ArrayPoly, recvtype: LateDatatype, comm: C) -> MpiResult {
+pub fn allgatherv(
+    me: &'static Rank,
+    sendbuf: UserBuf,
+    sendcount: LateCount,
+    sendtype: LateDatatype,
+    recvbuf: UserBuf,
+    recvcounts: ArrayPoly,
+    recvdispls: ArrayPoly,
+    recvtype: LateDatatype,
+    comm: C,
+) -> MpiResult {
     let send = SideArgs { buf: sendbuf, count: sendcount, ty: sendtype };
     let recv = SideLists { buf: recvbuf, counts: recvcounts, displs: recvdispls, ty: recvtype };
     execute(me, comm, &allgatherv_call(me, "MPI_Allgatherv", send, recv, comm)?)
 }
 
 /// `MPI_Iallgatherv`. MPI-5.0 §6.12.5.
-pub fn iallgatherv(me: &'static Rank, sendbuf: UserBuf, sendcount: LateCount, sendtype: LateDatatype, recvbuf: UserBuf, recvcounts: ArrayPoly, recvdispls: ArrayPoly, recvtype: LateDatatype, comm: C, request: OutHandle) -> MpiResult {
+pub fn iallgatherv(
+    me: &'static Rank,
+    sendbuf: UserBuf,
+    sendcount: LateCount,
+    sendtype: LateDatatype,
+    recvbuf: UserBuf,
+    recvcounts: ArrayPoly,
+    recvdispls: ArrayPoly,
+    recvtype: LateDatatype,
+    comm: C,
+    request: OutHandle,
+) -> MpiResult {
     let send = SideArgs { buf: sendbuf, count: sendcount, ty: sendtype };
     let recv = SideLists { buf: recvbuf, counts: recvcounts, displs: recvdispls, ty: recvtype };
     begin(me, comm, allgatherv_call(me, "MPI_Iallgatherv", send, recv, comm)?, request)
@@ -445,14 +573,33 @@ fn alltoall_call(
 }
 
 /// `MPI_Alltoall` — block j of member i becomes block i of member j. MPI-5.0 §6.8.
-pub fn alltoall(me: &'static Rank, sendbuf: UserBuf, sendcount: LateCount, sendtype: LateDatatype, recvbuf: UserBuf, recvcount: LateCount, recvtype: LateDatatype, comm: C) -> MpiResult {
+pub fn alltoall(
+    me: &'static Rank,
+    sendbuf: UserBuf,
+    sendcount: LateCount,
+    sendtype: LateDatatype,
+    recvbuf: UserBuf,
+    recvcount: LateCount,
+    recvtype: LateDatatype,
+    comm: C,
+) -> MpiResult {
     let send = SideArgs { buf: sendbuf, count: sendcount, ty: sendtype };
     let recv = SideArgs { buf: recvbuf, count: recvcount, ty: recvtype };
     execute(me, comm, &alltoall_call(me, "MPI_Alltoall", send, recv, comm)?)
 }
 
 /// `MPI_Ialltoall`. MPI-5.0 §6.12.6.
-pub fn ialltoall(me: &'static Rank, sendbuf: UserBuf, sendcount: LateCount, sendtype: LateDatatype, recvbuf: UserBuf, recvcount: LateCount, recvtype: LateDatatype, comm: C, request: OutHandle) -> MpiResult {
+pub fn ialltoall(
+    me: &'static Rank,
+    sendbuf: UserBuf,
+    sendcount: LateCount,
+    sendtype: LateDatatype,
+    recvbuf: UserBuf,
+    recvcount: LateCount,
+    recvtype: LateDatatype,
+    comm: C,
+    request: OutHandle,
+) -> MpiResult {
     let send = SideArgs { buf: sendbuf, count: sendcount, ty: sendtype };
     let recv = SideArgs { buf: recvbuf, count: recvcount, ty: recvtype };
     begin(me, comm, alltoall_call(me, "MPI_Ialltoall", send, recv, comm)?, request)
@@ -478,14 +625,37 @@ fn alltoallv_call(
 }
 
 /// `MPI_Alltoallv`. MPI-5.0 §6.8.
-pub fn alltoallv(me: &'static Rank, sendbuf: UserBuf, sendcounts: ArrayPoly, senddispls: ArrayPoly, sendtype: LateDatatype, recvbuf: UserBuf, recvcounts: ArrayPoly, recvdispls: ArrayPoly, recvtype: LateDatatype, comm: C) -> MpiResult {
+pub fn alltoallv(
+    me: &'static Rank,
+    sendbuf: UserBuf,
+    sendcounts: ArrayPoly,
+    senddispls: ArrayPoly,
+    sendtype: LateDatatype,
+    recvbuf: UserBuf,
+    recvcounts: ArrayPoly,
+    recvdispls: ArrayPoly,
+    recvtype: LateDatatype,
+    comm: C,
+) -> MpiResult {
     let send = SideLists { buf: sendbuf, counts: sendcounts, displs: senddispls, ty: sendtype };
     let recv = SideLists { buf: recvbuf, counts: recvcounts, displs: recvdispls, ty: recvtype };
     execute(me, comm, &alltoallv_call(me, "MPI_Alltoallv", send, recv, comm)?)
 }
 
 /// `MPI_Ialltoallv`. MPI-5.0 §6.12.6.
-pub fn ialltoallv(me: &'static Rank, sendbuf: UserBuf, sendcounts: ArrayPoly, senddispls: ArrayPoly, sendtype: LateDatatype, recvbuf: UserBuf, recvcounts: ArrayPoly, recvdispls: ArrayPoly, recvtype: LateDatatype, comm: C, request: OutHandle) -> MpiResult {
+pub fn ialltoallv(
+    me: &'static Rank,
+    sendbuf: UserBuf,
+    sendcounts: ArrayPoly,
+    senddispls: ArrayPoly,
+    sendtype: LateDatatype,
+    recvbuf: UserBuf,
+    recvcounts: ArrayPoly,
+    recvdispls: ArrayPoly,
+    recvtype: LateDatatype,
+    comm: C,
+    request: OutHandle,
+) -> MpiResult {
     let send = SideLists { buf: sendbuf, counts: sendcounts, displs: senddispls, ty: sendtype };
     let recv = SideLists { buf: recvbuf, counts: recvcounts, displs: recvdispls, ty: recvtype };
     begin(me, comm, alltoallv_call(me, "MPI_Ialltoallv", send, recv, comm)?, request)
@@ -518,14 +688,37 @@ fn alltoallw_call(
 }
 
 /// `MPI_Alltoallw` — as alltoallv, a datatype for each block, displacements in bytes. MPI-5.0 §6.8.
-pub fn alltoallw(me: &'static Rank, sendbuf: UserBuf, sendcounts: ArrayPoly, senddispls: ArrayPoly, sendtypes: Array<Handle>, recvbuf: UserBuf, recvcounts: ArrayPoly, recvdispls: ArrayPoly, recvtypes: Array<Handle>, comm: C) -> MpiResult {
+pub fn alltoallw(
+    me: &'static Rank,
+    sendbuf: UserBuf,
+    sendcounts: ArrayPoly,
+    senddispls: ArrayPoly,
+    sendtypes: Array<Handle>,
+    recvbuf: UserBuf,
+    recvcounts: ArrayPoly,
+    recvdispls: ArrayPoly,
+    recvtypes: Array<Handle>,
+    comm: C,
+) -> MpiResult {
     let send = SideTypes { buf: sendbuf, counts: sendcounts, displs: senddispls, types: sendtypes };
     let recv = SideTypes { buf: recvbuf, counts: recvcounts, displs: recvdispls, types: recvtypes };
     execute(me, comm, &alltoallw_call(me, "MPI_Alltoallw", send, recv, comm)?)
 }
 
 /// `MPI_Ialltoallw`. MPI-5.0 §6.12.6.
-pub fn ialltoallw(me: &'static Rank, sendbuf: UserBuf, sendcounts: ArrayPoly, senddispls: ArrayPoly, sendtypes: Array<Handle>, recvbuf: UserBuf, recvcounts: ArrayPoly, recvdispls: ArrayPoly, recvtypes: Array<Handle>, comm: C, request: OutHandle) -> MpiResult {
+pub fn ialltoallw(
+    me: &'static Rank,
+    sendbuf: UserBuf,
+    sendcounts: ArrayPoly,
+    senddispls: ArrayPoly,
+    sendtypes: Array<Handle>,
+    recvbuf: UserBuf,
+    recvcounts: ArrayPoly,
+    recvdispls: ArrayPoly,
+    recvtypes: Array<Handle>,
+    comm: C,
+    request: OutHandle,
+) -> MpiResult {
     let send = SideTypes { buf: sendbuf, counts: sendcounts, displs: senddispls, types: sendtypes };
     let recv = SideTypes { buf: recvbuf, counts: recvcounts, displs: recvdispls, types: recvtypes };
     begin(me, comm, alltoallw_call(me, "MPI_Ialltoallw", send, recv, comm)?, request)
@@ -578,25 +771,61 @@ fn reduce_call(name: &'static str, a: &ReduceArgs, count: i64, root: InRoot, com
 }
 
 /// `MPI_Reduce` — element by element over all members, to the root. MPI-5.0 §6.9.1.
-pub fn reduce(me: &'static Rank, send: UserBuf, recv: UserBuf, count: i64, ty: T, op: O, root: InRoot, comm: C) -> MpiResult {
+pub fn reduce(
+    me: &'static Rank,
+    send: UserBuf,
+    recv: UserBuf,
+    count: i64,
+    ty: T,
+    op: O,
+    root: InRoot,
+    comm: C,
+) -> MpiResult {
     let a = ReduceArgs { send, recv, ty, op };
     execute(me, comm, &reduce_call("MPI_Reduce", &a, count, root, comm)?)
 }
 
 /// `MPI_Ireduce`. MPI-5.0 §6.12.7.
-pub fn ireduce(me: &'static Rank, send: UserBuf, recv: UserBuf, count: i64, ty: T, op: O, root: InRoot, comm: C, request: OutHandle) -> MpiResult {
+pub fn ireduce(
+    me: &'static Rank,
+    send: UserBuf,
+    recv: UserBuf,
+    count: i64,
+    ty: T,
+    op: O,
+    root: InRoot,
+    comm: C,
+    request: OutHandle,
+) -> MpiResult {
     let a = ReduceArgs { send, recv, ty, op };
     begin(me, comm, reduce_call("MPI_Ireduce", &a, count, root, comm)?, request)
 }
 
 /// `MPI_Allreduce` — as reduce, to everybody. MPI-5.0 §6.9.6.
-pub fn allreduce(me: &'static Rank, send: UserBuf, recv: UserBuf, count: i64, ty: T, op: O, comm: C) -> MpiResult {
+pub fn allreduce(
+    me: &'static Rank,
+    send: UserBuf,
+    recv: UserBuf,
+    count: i64,
+    ty: T,
+    op: O,
+    comm: C,
+) -> MpiResult {
     let a = ReduceArgs { send, recv, ty, op };
     execute(me, comm, &reduction("MPI_Allreduce", &a, Shape::All, count, Err(count), true)?)
 }
 
 /// `MPI_Iallreduce`. MPI-5.0 §6.12.8.
-pub fn iallreduce(me: &'static Rank, send: UserBuf, recv: UserBuf, count: i64, ty: T, op: O, comm: C, request: OutHandle) -> MpiResult {
+pub fn iallreduce(
+    me: &'static Rank,
+    send: UserBuf,
+    recv: UserBuf,
+    count: i64,
+    ty: T,
+    op: O,
+    comm: C,
+    request: OutHandle,
+) -> MpiResult {
     let a = ReduceArgs { send, recv, ty, op };
     begin(me, comm, reduction("MPI_Iallreduce", &a, Shape::All, count, Err(count), true)?, request)
 }
@@ -609,13 +838,30 @@ fn block_call(name: &'static str, a: &ReduceArgs, part: i64, comm: C) -> MpiResu
 }
 
 /// `MPI_Reduce_scatter_block` — reduces `part`·size elements; member i gets the i-th `part`. MPI-5.0 §6.10.1.
-pub fn reduce_scatter_block(me: &'static Rank, send: UserBuf, recv: UserBuf, part: i64, ty: T, op: O, comm: C) -> MpiResult {
+pub fn reduce_scatter_block(
+    me: &'static Rank,
+    send: UserBuf,
+    recv: UserBuf,
+    part: i64,
+    ty: T,
+    op: O,
+    comm: C,
+) -> MpiResult {
     let a = ReduceArgs { send, recv, ty, op };
     execute(me, comm, &block_call("MPI_Reduce_scatter_block", &a, part, comm)?)
 }
 
 /// `MPI_Ireduce_scatter_block`. MPI-5.0 §6.12.9.
-pub fn ireduce_scatter_block(me: &'static Rank, send: UserBuf, recv: UserBuf, part: i64, ty: T, op: O, comm: C, request: OutHandle) -> MpiResult {
+pub fn ireduce_scatter_block(
+    me: &'static Rank,
+    send: UserBuf,
+    recv: UserBuf,
+    part: i64,
+    ty: T,
+    op: O,
+    comm: C,
+    request: OutHandle,
+) -> MpiResult {
     let a = ReduceArgs { send, recv, ty, op };
     begin(me, comm, block_call("MPI_Ireduce_scatter_block", &a, part, comm)?, request)
 }
@@ -639,18 +885,36 @@ fn scatter_reduce_call(name: &'static str, a: &ReduceArgs, parts: ArrayPoly, com
         Some(at(a.send))
     };
     let ty = a.ty.datatype.clone();
-    let r = Reduction { shape: Shape::Scatter, send, recv: at(a.recv), count: total, parts: Ok(parts), how, ty };
+    let r =
+        Reduction { shape: Shape::Scatter, send, recv: at(a.recv), count: total, parts: Ok(parts), how, ty };
     Ok(Call::new(name, Operation::Reduce(r)))
 }
 
 /// `MPI_Reduce_scatter` — as the block form, parts of listed lengths. MPI-5.0 §6.10.2.
-pub fn reduce_scatter(me: &'static Rank, send: UserBuf, recv: UserBuf, parts: ArrayPoly, ty: T, op: O, comm: C) -> MpiResult {
+pub fn reduce_scatter(
+    me: &'static Rank,
+    send: UserBuf,
+    recv: UserBuf,
+    parts: ArrayPoly,
+    ty: T,
+    op: O,
+    comm: C,
+) -> MpiResult {
     let a = ReduceArgs { send, recv, ty, op };
     execute(me, comm, &scatter_reduce_call("MPI_Reduce_scatter", &a, parts, comm)?)
 }
 
 /// `MPI_Ireduce_scatter`. MPI-5.0 §6.12.10.
-pub fn ireduce_scatter(me: &'static Rank, send: UserBuf, recv: UserBuf, parts: ArrayPoly, ty: T, op: O, comm: C, request: OutHandle) -> MpiResult {
+pub fn ireduce_scatter(
+    me: &'static Rank,
+    send: UserBuf,
+    recv: UserBuf,
+    parts: ArrayPoly,
+    ty: T,
+    op: O,
+    comm: C,
+    request: OutHandle,
+) -> MpiResult {
     let a = ReduceArgs { send, recv, ty, op };
     begin(me, comm, scatter_reduce_call("MPI_Ireduce_scatter", &a, parts, comm)?, request)
 }
@@ -662,7 +926,16 @@ pub fn scan(me: &'static Rank, send: UserBuf, recv: UserBuf, count: i64, ty: T, 
 }
 
 /// `MPI_Iscan`. MPI-5.0 §6.12.11.
-pub fn iscan(me: &'static Rank, send: UserBuf, recv: UserBuf, count: i64, ty: T, op: O, comm: C, request: OutHandle) -> MpiResult {
+pub fn iscan(
+    me: &'static Rank,
+    send: UserBuf,
+    recv: UserBuf,
+    count: i64,
+    ty: T,
+    op: O,
+    comm: C,
+    request: OutHandle,
+) -> MpiResult {
     let a = ReduceArgs { send, recv, ty, op };
     begin(me, comm, reduction("MPI_Iscan", &a, Shape::Scan, count, Err(count), true)?, request)
 }
@@ -673,13 +946,30 @@ fn exscan_call(name: &'static str, a: &ReduceArgs, count: i64, comm: C) -> MpiRe
 }
 
 /// `MPI_Exscan` — member r > 0 gets the reduction over members 0..r. MPI-5.0 §6.11.2.
-pub fn exscan(me: &'static Rank, send: UserBuf, recv: UserBuf, count: i64, ty: T, op: O, comm: C) -> MpiResult {
+pub fn exscan(
+    me: &'static Rank,
+    send: UserBuf,
+    recv: UserBuf,
+    count: i64,
+    ty: T,
+    op: O,
+    comm: C,
+) -> MpiResult {
     let a = ReduceArgs { send, recv, ty, op };
     execute(me, comm, &exscan_call("MPI_Exscan", &a, count, comm)?)
 }
 
 /// `MPI_Iexscan`. MPI-5.0 §6.12.12.
-pub fn iexscan(me: &'static Rank, send: UserBuf, recv: UserBuf, count: i64, ty: T, op: O, comm: C, request: OutHandle) -> MpiResult {
+pub fn iexscan(
+    me: &'static Rank,
+    send: UserBuf,
+    recv: UserBuf,
+    count: i64,
+    ty: T,
+    op: O,
+    comm: C,
+    request: OutHandle,
+) -> MpiResult {
     let a = ReduceArgs { send, recv, ty, op };
     begin(me, comm, exscan_call("MPI_Iexscan", &a, count, comm)?, request)
 }

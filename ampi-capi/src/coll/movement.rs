@@ -230,9 +230,7 @@ fn copy(from: &Block<'_>, to: &Block<'_>) -> Result<(), ()> {
         (true, _, None) => memory::unpack(to.ty, to.at, from.at, n as usize),
         (_, Some((a, _)), Some((b, _))) => memory::copy(to.at.add(b), from.at.add(a), n as usize),
         (_, Some((a, _)), None) => memory::unpack(to.ty, to.at, from.at.add(a), n as usize),
-        (_, None, Some((b, _))) => {
-            memory::pack(from.ty, from.at, 0, to.at.add(b), n as usize)
-        }
+        (_, None, Some((b, _))) => memory::pack(from.ty, from.at, 0, to.at.add(b), n as usize),
         (_, None, None) => {
             let mut packed = vec![0u8; n as usize];
             let at = Address(packed.as_mut_ptr() as usize);

@@ -113,7 +113,8 @@ pub(super) fn run(board: &Board, phase: u32, pe: Option<PeId>, executor: &Reduct
                 }
             };
             let slice = |i: usize| (executor.count as i128 * i as i128 / of as i128) as i64;
-            let fold = Fold { board, kernel, size: executor.ty.size(), lb: executor.ty.true_lb(), what: executor };
+            let fold =
+                Fold { board, kernel, size: executor.ty.size(), lb: executor.ty.true_lb(), what: executor };
             if phase == 0 {
                 fold.slice(slice(k), slice(k + 1));
             } else {

@@ -89,7 +89,13 @@ fn duplicate(me: &'static Rank, old: C, shared: Arc<Shared>, info: Option<&Info>
     Ok(new)
 }
 
-fn dup_as(me: &'static Rank, comm: C, name: &'static str, info: Option<&Info>, newcomm: OutHandle) -> MpiResult {
+fn dup_as(
+    me: &'static Rank,
+    comm: C,
+    name: &'static str,
+    info: Option<&Info>,
+    newcomm: OutHandle,
+) -> MpiResult {
     let Some(shared) = agree(me, comm, name, Wish::Same)? else {
         return mpi_err!(MPI_ERR_INTERN, "no communicator was agreed on");
     };
@@ -200,8 +206,7 @@ pub fn create_group(
         let all = all.get_or_insert_with(HashMap::new);
         let key = (comm.context(), tag, count, members);
         let job = Pe::current().map(|p| p.job()).expect("MPI calls run on a PE");
-        let entry =
-            all.entry(key.clone()).or_insert_with(|| (Shared::new(group.group.clone(), job), 0));
+        let entry = all.entry(key.clone()).or_insert_with(|| (Shared::new(group.group.clone(), job), 0));
         entry.1 += 1;
         let shared = entry.0.clone();
         if entry.1 == group.group.size() {

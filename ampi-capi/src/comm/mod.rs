@@ -46,7 +46,12 @@ pub struct Comm {
 
 impl Comm {
     /// The view of `me`, which is a member.
-    pub fn new(me: &'static Rank, shared: Arc<Shared>, errhandler: Rc<Errhandler>, cart: Option<Rc<Cart>>) -> Comm {
+    pub fn new(
+        me: &'static Rank,
+        shared: Arc<Shared>,
+        errhandler: Rc<Errhandler>,
+        cart: Option<Rc<Cart>>,
+    ) -> Comm {
         let group = &shared.group;
         let size = group.size() as u32;
         let rank = group.rank_of(me.world_rank).expect("only members have a view of a communicator") as u32;
@@ -129,7 +134,11 @@ impl Comm {
     /// The name, for reports: what the program called it, else its handle.
     pub fn label(&self) -> String {
         let name = self.name.borrow();
-        if name.is_empty() { format!("{:?}", self.handle()) } else { String::from_utf8_lossy(&name).into_owned() }
+        if name.is_empty() {
+            format!("{:?}", self.handle())
+        } else {
+            String::from_utf8_lossy(&name).into_owned()
+        }
     }
 }
 

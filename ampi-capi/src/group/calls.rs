@@ -134,3 +134,85 @@ pub fn free(me: &'static Rank, group: HandleInOut<GroupObject>) -> MpiResult {
     group.set_null();
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::abi::kinds::look_up;
+    use crate::abi::kinds::on_stack::{array, handle, out, variable};
+
+    /// Rank 2 of 6, and a handle for all.
+    fn start() -> (&'static Rank, Rc<GroupObject>) {
+        let me: &'static Rank = Box::leak(Rank::new(2, 6));
+        let all = publish(me, Arc::new(Group::world(6))).unwrap();
+        (me, find(me, all))
+    }
+
+    fn find(me: &'static Rank, handle: Handle) -> Rc<GroupObject> {
+        look_up(me, handle, "group").unwrap()
+    }
+
+    fn made(me: &'static Rank, call: impl FnOnce(OutHandle) -> MpiResult) -> Rc<GroupObject> {
+        let mut new = Handle(c::MPI_GROUP_NULL);
+        call(handle(&mut new)).unwrap();
+        find(me, new)
+    }
+
+    fn rank_in(me: &'static Rank, g: G) -> i32 {
+        let mut r = -1;
+        rank(me, g, out(&mut r)).unwrap();
+        r
+    }
+
+    #[test]
+    fn ranks_follow_the_processes_through_groups() {
+        let (me, all) = start();
+        let part = made(me, |new| incl(me, &all, 3, array(&mut [5, 2, 0]), new));
+        let rest = made(me, |new| difference(me, &all, &part, new));
+        assert_eq!((rank_in(me, &all), rank_in(me, &part), rank_in(me, &rest)), (2, 1, c::MPI_UNDEFINED));
+        let mut translated = [7; 3];
+        translate_ranks(me, &part, 3, array(&mut [0, 2, c::MPI_PROC_NULL]), &all, array(&mut translated))
+            .unwrap();
+        assert_eq!(translated, [5, 0, c::MPI_PROC_NULL]);
+        let mut relation = -1;
+        let again = made(me, |new| union(me, &part, &rest, new));
+        compare(me, &again, &all, out(&mut relation)).unwrap();
+        assert_eq!(relation, c::MPI_SIMILAR);
+        let even = made(me, |new| range_incl(me, &all, 1, array(&mut [[0, 5, 2]]), new));
+        let odd = made(me, |new| range_excl(me, &all, 1, array(&mut [[0, 5, 2]]), new));
+        let mut n = -1;
+        size(me, &made(me, |new| intersection(me, &even, &part, new)), out(&mut n)).unwrap();
+        assert_eq!((n, rank_in(me, &odd)), (2, c::MPI_UNDEFINED));
+    }
+
+    #[test]
+    fn a_group_without_members_is_the_predefined_one_and_survives_free() {
+        let (me, all) = start();
+        let mut place = Handle(c::MPI_GROUP_NULL);
+        excl(me, &all, 6, array(&mut [0, 1, 2, 3, 4, 5]), handle(&mut place)).unwrap();
+        assert_eq!(place, Handle(c::MPI_GROUP_EMPTY));
+        let empty = find(me, place);
+        free(me, variable(&mut place, &empty)).unwrap();
+        assert_eq!(place, Handle(c::MPI_GROUP_NULL));
+        let empty = find(me, Handle(c::MPI_GROUP_EMPTY));
+        assert_eq!(rank_in(me, &empty), c::MPI_UNDEFINED);
+        assert_eq!(
+            &*look_up::<GroupObject>(me, place, "group").err().unwrap().detail,
+            "group is MPI_GROUP_NULL"
+        );
+    }
+
+    #[test]
+    fn a_freed_group_is_gone_and_wrong_ranks_are_named() {
+        let (me, all) = start();
+        let mut place = Handle(c::MPI_GROUP_NULL);
+        let e = incl(me, &all, 2, array(&mut [1, 6]), handle(&mut place)).unwrap_err();
+        assert_eq!((e.class.0, &*e.detail), (c::MPI_ERR_RANK, "ranks[1] is 6, the group's ranks are 0 to 5"));
+        incl(me, &all, 1, array(&mut [1]), handle(&mut place)).unwrap();
+        let (one, h) = (find(me, place), place);
+        free(me, variable(&mut place, &one)).unwrap();
+        let e = look_up::<GroupObject>(me, h, "group").err().unwrap();
+        assert_eq!(e.class.0, c::MPI_ERR_GROUP);
+        assert_eq!(me.groups.live_count(), 1);
+    }
+}

@@ -134,7 +134,15 @@ type C<'a> = &'a Rc<Comm>;
 type T<'a> = &'a Rc<Type>;
 
 /// `MPI_Bsend` — copies the message to the attached buffer and returns. MPI-5.0 §3.4.
-pub fn bsend(me: &'static Rank, buf: UserBuf, count: i64, ty: T, dest: InDest, tag: i32, comm: C) -> MpiResult {
+pub fn bsend(
+    me: &'static Rank,
+    buf: UserBuf,
+    count: i64,
+    ty: T,
+    dest: InDest,
+    tag: i32,
+    comm: C,
+) -> MpiResult {
     let Some(dest) = dest.check(comm.size())? else { return Ok(()) };
     ty.check_buffer(buf, "buf", count)?;
     let key = (comm.rank() as u64) << 32 | tag as u32 as u64;

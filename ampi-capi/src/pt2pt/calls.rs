@@ -85,12 +85,28 @@ pub fn send(
 }
 
 /// `MPI_Ssend` — returns after the receive has matched. MPI-5.0 §3.4.
-pub fn ssend(me: &'static Rank, buf: UserBuf, count: i64, ty: T, dest: InDest, tag: i32, comm: C) -> MpiResult {
+pub fn ssend(
+    me: &'static Rank,
+    buf: UserBuf,
+    count: i64,
+    ty: T,
+    dest: InDest,
+    tag: i32,
+    comm: C,
+) -> MpiResult {
     blocking_send(me, buf, count, ty, dest, tag, comm, true)
 }
 
 /// `MPI_Rsend` — as `MPI_Send`; the receive has been posted. MPI-5.0 §3.4.
-pub fn rsend(me: &'static Rank, buf: UserBuf, count: i64, ty: T, dest: InDest, tag: i32, comm: C) -> MpiResult {
+pub fn rsend(
+    me: &'static Rank,
+    buf: UserBuf,
+    count: i64,
+    ty: T,
+    dest: InDest,
+    tag: i32,
+    comm: C,
+) -> MpiResult {
     blocking_send(me, buf, count, ty, dest, tag, comm, false)
 }
 

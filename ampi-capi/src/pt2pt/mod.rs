@@ -173,9 +173,7 @@ impl Target {
     pub fn of(buf: Address, count: i64, ty: &Arc<Datatype>) -> Target {
         match ty.is_contiguous(count) {
             Some((offset, bytes)) => Target::Contiguous { at: buf.add(offset), capacity: bytes as usize },
-            None => {
-                Target::Typed { at: buf, count, ty: ty.clone(), capacity: (ty.size() * count) as usize }
-            }
+            None => Target::Typed { at: buf, count, ty: ty.clone(), capacity: (ty.size() * count) as usize },
         }
     }
 }
@@ -196,13 +194,8 @@ pub fn transmit(
         return send_here(me, Rank::of_chare(chare), e, payload, synchronous, with);
     }
     if bytes <= INLINE && !synchronous {
-        let head = Head {
-            dst: e.to,
-            context: e.context,
-            key: e.key,
-            kind: EAGER_INLINE,
-            inline_len: bytes as u8,
-        };
+        let head =
+            Head { dst: e.to, context: e.context, key: e.key, kind: EAGER_INLINE, inline_len: bytes as u8 };
         pe.send_to(to_pe, &head, memory::view(at, bytes));
         release(me, payload);
     } else if bytes <= EAGER_BYTES_MAX && !synchronous {

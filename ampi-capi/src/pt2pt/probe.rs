@@ -151,7 +151,10 @@ fn start(
     }
     ty.check_buffer(buf, "buf", count)?;
     let Some(probed) = me.messages.remove(Handle(handle)) else {
-        return mpi_err!(MPI_ERR_REQUEST, "message is {handle:#x}, which is not a message taken by a matched probe");
+        return mpi_err!(
+            MPI_ERR_REQUEST,
+            "message is {handle:#x}, which is not a message taken by a matched probe"
+        );
     };
     message.set(c::MPI_MESSAGE_NULL);
     let r = me.p2p.requests.take(Kind::Receive);

@@ -165,7 +165,7 @@ impl<T: Entry> MatchQueue<T> {
         }
         let len = self.len.get() + 1;
         self.len.set(len);
-        if len > SHORT {
+        if len > SHORT || self.hashed.get() {
             self.push_indexed(e);
         }
     }

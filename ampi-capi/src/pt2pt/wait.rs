@@ -66,7 +66,11 @@ fn block_on_any(me: &'static Rank, requests: &[&'static Request]) {
 
 /// The request that `handle` names; `None` for the null request.
 #[inline(always)]
-fn look_up(me: &'static Rank, handle: usize, what: impl Fn() -> String) -> MpiResult<Option<&'static Request>> {
+fn look_up(
+    me: &'static Rank,
+    handle: usize,
+    what: impl Fn() -> String,
+) -> MpiResult<Option<&'static Request>> {
     if handle == NULL {
         return Ok(None);
     }
@@ -518,7 +522,10 @@ pub fn cancel(me: &'static Rank, request: InOut<usize>) -> MpiResult {
     };
     match r.kind() {
         Kind::Collective => {
-            return mpi_err!(MPI_ERR_REQUEST, "request is that of a collective operation, which cannot be cancelled");
+            return mpi_err!(
+                MPI_ERR_REQUEST,
+                "request is that of a collective operation, which cannot be cancelled"
+            );
         }
         Kind::Receive if r.is_active() && me.p2p.posted.iter().any(|p| std::ptr::eq(p, r)) => {
             me.p2p.posted.remove(r);

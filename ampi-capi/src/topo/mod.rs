@@ -6,4 +6,3 @@ mod dims;
 
 pub use calls::*;
 pub use cart::Cart;
-

@@ -16,7 +16,28 @@
 static char *strtok_next;
 char *strtok(char *s, const char *delimiters) { return strtok_r(s, delimiters, &strtok_next); }
 
-/* time */
+/* time: the zone is the process's (libc reads it from the real environment), the variables are the rank's */
+char *__tzname[2] = {"GMT", "GMT"};
+long __timezone;
+int __daylight;
+extern char *tzname[2] ALIAS(__tzname);
+extern long timezone ALIAS(__timezone);
+extern int daylight ALIAS(__daylight);
+/* Weak: absent when this library stands in for libc's variables itself (LD_PRELOAD, in tests). */
+extern char *ampi_real_tzname[2] __attribute__((weak));
+extern long ampi_real_timezone __attribute__((weak));
+extern int ampi_real_daylight __attribute__((weak));
+extern void ampi_real_tzset(void);
+void tzset(void)
+{
+    ampi_real_tzset();
+    if (&ampi_real_timezone == NULL)
+        return;
+    tzname[0] = ampi_real_tzname[0];
+    tzname[1] = ampi_real_tzname[1];
+    timezone = ampi_real_timezone;
+    daylight = ampi_real_daylight;
+}
 static struct tm tm_buf;
 static char asctime_buf[64];
 struct tm *localtime(const time_t *t)

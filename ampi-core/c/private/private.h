@@ -4,6 +4,8 @@
  * variable here is private to a rank and moves with it; no code in the runtime is needed for that. Functions keep glibc's
  * names and behaviour. Files: one per family.
  *
+ * Build: cc -O2 -fPIC -shared -fno-builtin -Wl,-soname,libampi_private.so -o libampi_private.so *.c -lm
+ *
  * Rules:
  * 1. A variable that programs see (environ, optind, stdout, ...) has default visibility and is reached through the GOT,
  *    so that a COPY relocation in the executable is honoured.

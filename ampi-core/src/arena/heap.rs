@@ -274,9 +274,8 @@ impl Heap {
     /// The parts of the area that may hold anything but zeros: what a move or a checkpoint has to copy.
     pub fn live_ranges(&self) -> Vec<Range<usize>> {
         self.with(|s| {
-            let mut v = vec![self.area.start..s.small.dirty_end()];
-            v.extend(s.pages.ranges());
-            v
+            let small = self.area.start..s.small.dirty_end();
+            std::iter::once(small).chain(s.pages.ranges()).collect()
         })
     }
 

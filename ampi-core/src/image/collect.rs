@@ -69,6 +69,9 @@ impl<'a> Collect<'a> {
 
     fn resolve(&mut self, by: usize, name: &str) -> Result<Need> {
         let needed_by = self.libs[by].elf.file_name();
+        if let Some(why) = impossible(name) {
+            return Err(self.libs[by].elf.error(why));
+        }
         if let Some(why) = shared::why_shared(name, &self.options.private_libs, &self.options.shared_libs) {
             self.load_shared(by, name, why, &needed_by)?;
             return Ok(Need::Shared(name.into()));
@@ -140,6 +143,21 @@ impl<'a> Collect<'a> {
         rpaths.extend(self.inherited.iter().cloned());
         RunPaths { rpaths, runpath: None }
     }
+}
+
+/// Why a program that needs this library cannot have private images.
+fn impossible(name: &str) -> Option<String> {
+    if name.starts_with("libc.musl") || name == "libc.so" {
+        return Some(format!(
+            "it is linked against another C library ({name}); private images need glibc: recompile it here, or run it \
+             with --isolate=process"
+        ));
+    }
+    let sanitizers =
+        ["libasan.", "libtsan.", "liblsan.", "libubsan_standalone.", "libhwasan.", "libclang_rt.asan"];
+    sanitizers.iter().any(|s| name.starts_with(s)).then(|| {
+        format!("it is built with a sanitizer ({name}), which takes over the whole process; run it with --isolate=process")
+    })
 }
 
 /// DT_RPATH of a library, which counts only without DT_RUNPATH, and its directory.

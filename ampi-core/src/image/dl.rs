@@ -183,7 +183,7 @@ impl Guest {
         for &other in &group.uses {
             self.open_group(instance, other, fresh)?;
         }
-        instance.open(group, false)?;
+        instance.open(group, instance.program().is_baked())?;
         // SAFETY: the running thread's own block, which has the worker's reserve.
         unsafe { instance.init_static_tls(group, crate::current::fs_base()) };
         fresh.push(group);

@@ -381,7 +381,7 @@ impl Elf {
     }
 
     /// All bytes from `vaddr` to the end of its segment's file part.
-    pub fn from_address(&self, vaddr: u64) -> &[u8] {
+    pub fn tail_at(&self, vaddr: u64) -> &[u8] {
         let segment = self.loads.iter().find(|s| (s.vaddr..s.file_end()).contains(&vaddr));
         segment.and_then(|s| self.try_at(vaddr, s.file_end() - vaddr)).unwrap_or(&[])
     }
@@ -409,7 +409,7 @@ impl Elf {
         }
         let room = strings.bytes - at;
         let from = strings.vaddr.checked_add(at).ok_or_else(lost)?;
-        let b = self.from_address(from);
+        let b = self.tail_at(from);
         let b = &b[..b.len().min(usize::try_from(room).unwrap_or(usize::MAX))];
         let n = memchr(b).ok_or_else(lost)?;
         Ok(&b[..n])

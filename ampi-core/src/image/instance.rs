@@ -159,7 +159,10 @@ impl Instance {
         if n >= MAX_GROUPS || end > room {
             return Err(Error::Memory {
                 what: format!("the image of {}", group.libs[0].elf.path.display()),
-                why: "the slot is too small for it; raise --slot-size".into(),
+                why: match group.id {
+                    0 => "the arena was laid out for smaller programs (ArenaConfig::image_bytes)".into(),
+                    _ => "the slot is too small for it; raise --slot-size".into(),
+                },
             });
         }
         match if baked { group.baked_file() } else { None } {

@@ -13,6 +13,9 @@
 //! | [`shared`], [`builtin`], [`missing`], [`libc`] | what symbols outside the image mean |
 //! | [`host`] | services of the scheduler above |
 
+#[cfg(test)]
+mod damage_tests;
+
 mod builtin;
 mod collect;
 pub mod debugger;

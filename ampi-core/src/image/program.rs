@@ -249,7 +249,8 @@ impl Program {
         let area = if id == 0 { 0 } else { slot::dlopen_offset().unwrap_or(0) as u64 };
         let offset = area + growth.dlopen;
         let mut static_tls = growth.static_tls;
-        let end = place(&mut libs, offset, id == 0, &mut static_tls)?;
+        let reserve = tls::reserve_bytes() as u64;
+        let end = place(&mut libs, offset, id == 0, &mut static_tls, reserve)?;
         if id > 0 && end - area > slot::dlopen_bytes().unwrap_or(0) as u64 {
             return Err(fail("the dlopen area of the slots is full; raise --slot-size"));
         }
@@ -385,10 +386,16 @@ fn check_is_program(elf: &Elf) -> Result<()> {
     Err(elf.error("it is a shared library, not a program"))
 }
 
-/// Lays out `libs` from `offset` and gives their thread-local blocks a place. Returns the end.
-fn place(libs: &mut [Library], offset: u64, at_start: bool, static_tls: &mut u64) -> Result<u64> {
+/// Lays out `libs` from `offset` and gives their thread-local blocks a place, static ones in the worker's `reserve`.
+/// Returns the end.
+pub(super) fn place(
+    libs: &mut [Library],
+    offset: u64,
+    at_start: bool,
+    static_tls: &mut u64,
+    reserve: u64,
+) -> Result<u64> {
     let mut end = lay_out(libs, offset);
-    let reserve = tls::reserve_bytes() as u64;
     for l in libs {
         let Some(t) = l.elf.tls else { continue };
         if t.align > 4096 {

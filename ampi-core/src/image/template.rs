@@ -185,13 +185,16 @@ pub fn lay_out(libs: &mut [Library], start: u64) -> u64 {
     at
 }
 
-/// Depth-first post-order over DT_NEEDED: a library comes after everything it needs.
+/// Depth-first post-order over DT_NEEDED: a library comes after everything it needs. Libraries that nothing needs (the one
+/// with libc's private state) come first: constructors of all others may call them.
 pub fn init_order(libs: &[Library]) -> Vec<usize> {
     let mut order = Vec::with_capacity(libs.len());
     let mut seen = vec![false; libs.len()];
     // (library, next need to look at): an explicit stack, since chains may be long.
     let mut stack = Vec::new();
-    for root in 0..libs.len() {
+    let needed = |k: usize| libs.iter().any(|l| l.needs.iter().any(|n| matches!(*n, Need::Own(d) if d == k)));
+    let unneeded = (1..libs.len()).filter(|k| !needed(*k));
+    for root in unneeded.chain(0..libs.len()) {
         if seen[root] {
             continue;
         }

@@ -84,7 +84,10 @@ pub fn ring() -> (Tx, Rx) {
         body: UnsafeCell::new(Body { dst: 0, key: [0; 2], context: 0, kind_len: 0, data: [0; INLINE] }),
     });
     let ring = Arc::new(Ring { slots, consumed: Line(AtomicU32::new(0)) });
-    (Tx { ring: ring.clone(), tail: Cell::new(0), limit: Cell::new(CAPACITY) }, Rx { ring, head: Cell::new(0) })
+    (
+        Tx { ring: ring.clone(), tail: Cell::new(0), limit: Cell::new(CAPACITY) },
+        Rx { ring, head: Cell::new(0) },
+    )
 }
 
 impl Tx {

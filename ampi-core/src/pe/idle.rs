@@ -14,7 +14,7 @@
 
 use super::timer::now_ns;
 use super::{Job, Pe};
-use std::sync::atomic::{AtomicU32, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 
 /// Progress through the idle stages of one wait.
 pub struct Spin {
@@ -118,16 +118,22 @@ impl Job {
 pub(super) fn wake(flag: &AtomicU32) {
     if flag.swap(0, Ordering::SeqCst) != 0 {
         // SAFETY: FUTEX_WAKE on a live word.
-        unsafe { libc::syscall(libc::SYS_futex, flag.as_ptr(), libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG, 1) };
+        unsafe {
+            libc::syscall(libc::SYS_futex, flag.as_ptr(), libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG, 1)
+        };
     }
 }
 
 fn futex_wait(flag: &AtomicU32, value: u32, timeout_ns: Option<u64>) {
-    let ts = timeout_ns
-        .map(|ns| libc::timespec { tv_sec: (ns / 1_000_000_000) as i64, tv_nsec: (ns % 1_000_000_000) as i64 });
+    let ts = timeout_ns.map(|ns| libc::timespec {
+        tv_sec: (ns / 1_000_000_000) as i64,
+        tv_nsec: (ns % 1_000_000_000) as i64,
+    });
     let ts = ts.as_ref().map_or(std::ptr::null(), |t| t as *const libc::timespec);
     // SAFETY: FUTEX_WAIT on a live word with a valid or null timeout.
-    unsafe { libc::syscall(libc::SYS_futex, flag.as_ptr(), libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG, value, ts) };
+    unsafe {
+        libc::syscall(libc::SYS_futex, flag.as_ptr(), libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG, value, ts)
+    };
 }
 
 /// Orders all threads of the process against us; false where the kernel refuses.

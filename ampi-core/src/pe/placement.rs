@@ -26,7 +26,11 @@ impl Mapping {
                     .parse()
                     .map_err(|_| wrong(format!("line {}: '{word}' is not a PE number", i + 1)))?;
                 if pe >= pes {
-                    return Err(wrong(format!("line {}: PE {pe} does not exist, PEs are 0..{}", i + 1, pes - 1)));
+                    return Err(wrong(format!(
+                        "line {}: PE {pe} does not exist, PEs are 0..{}",
+                        i + 1,
+                        pes - 1
+                    )));
                 }
                 list.push(pe);
             }
@@ -42,7 +46,11 @@ impl Mapping {
         match self {
             Mapping::Block => {
                 let (each, more) = (chares / pes, chares % pes);
-                if i < (each + 1) * more { i / (each + 1) } else { more + (i - (each + 1) * more) / each.max(1) }
+                if i < (each + 1) * more {
+                    i / (each + 1)
+                } else {
+                    more + (i - (each + 1) * more) / each.max(1)
+                }
             }
             Mapping::RoundRobin => i % pes,
             Mapping::List(list) => list[i as usize],

@@ -135,7 +135,12 @@ pub enum Context {
 ///
 /// # Safety
 /// The stack is mapped, unused, and outlives the task.
-pub unsafe fn prepare(task: *const Task, low: usize, top: usize, entry: extern "C" fn(*const Task) -> !) -> Context {
+pub unsafe fn prepare(
+    task: *const Task,
+    low: usize,
+    top: usize,
+    entry: extern "C" fn(*const Task) -> !,
+) -> Context {
     let top = top & !15;
     if REFERENCE.load(Ordering::Relaxed) {
         let at = task as usize;
@@ -149,8 +154,16 @@ pub unsafe fn prepare(task: *const Task, low: usize, top: usize, entry: extern "
         return Context::Reference { coroutine: Box::new(coroutine), yielder: std::ptr::null() };
     }
     // After the `ret` into ampi_enter rsp is `top`, 16-aligned; its `call` makes it 8 mod 16, as the ABI wants.
-    let frame: [usize; 8] =
-        [0x037f_0000_1f80, 0, 0, entry as *const () as usize, task as usize, 0, 0, ampi_enter as *const () as usize];
+    let frame: [usize; 8] = [
+        0x037f_0000_1f80,
+        0,
+        0,
+        entry as *const () as usize,
+        task as usize,
+        0,
+        0,
+        ampi_enter as *const () as usize,
+    ];
     let sp = top - size_of_val(&frame);
     // SAFETY: inside the unused stack.
     unsafe { (sp as *mut [usize; 8]).write(frame) };

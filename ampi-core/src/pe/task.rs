@@ -59,7 +59,12 @@ impl Task {
     ///
     /// # Safety
     /// The stack and TLS block of `place` exist, are unused, and outlive the task.
-    pub unsafe fn new(pe: &'static Pe, id: u32, place: &Place, body: impl FnOnce() + 'static) -> &'static Task {
+    pub unsafe fn new(
+        pe: &'static Pe,
+        id: u32,
+        place: &Place,
+        body: impl FnOnce() + 'static,
+    ) -> &'static Task {
         let fs = if place.fs_base == 0 { pe.thread_fs() } else { place.fs_base };
         let task: &'static Task = Box::leak(Box::new(Task::bare(pe, id, fs, Some(Box::new(body)))));
         // SAFETY: by the contract.

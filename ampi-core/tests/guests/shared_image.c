@@ -10,9 +10,10 @@ int main(void)
     int r = ampi_test_rank();
     CHECK(constructed == 1);
     mine += r;
-    counted++;
-    ampi_test_yield();
-    CHECK(mine == 3 + r && counted == ampi_test_ranks());
+    __atomic_add_fetch(&counted, 1, __ATOMIC_SEQ_CST);
+    while (__atomic_load_n(&counted, __ATOMIC_SEQ_CST) < ampi_test_ranks())
+        ampi_test_yield();
+    CHECK(mine == 3 + r);
     printf("rank %d shared image fine\n", r);
     return 0;
 }

@@ -13,7 +13,7 @@
     X(vfwprintf) X(__vfwprintf_chk) X(fputwc) X(fputwc_unlocked) X(fputws) X(fputws_unlocked) X(fgetwc)                  \
     X(fgetwc_unlocked) X(fgetws) X(ungetwc) X(fwide) X(vasprintf) X(__vasprintf_chk) X(getline) X(getdelim)              \
     X(__getdelim) X(open_memstream) X(open_wmemstream) X(fmemopen) X(realpath) X(__realpath_chk)                         \
-    X(canonicalize_file_name) X(getcwd) X(__getcwd_chk) X(get_current_dir_name) X(tempnam) X(wcsdup) X(opendir)          \
+    X(canonicalize_file_name) X(getcwd) X(__getcwd_chk) X(get_current_dir_name) X(tempnam) X(wcsdup) X(opendir) X(tzset)          \
     X(fdopendir) X(scandir) X(scandir64) X(glob) X(glob64) X(regcomp) X(tsearch) X(getaddrinfo)
 
 #define JUMP(name)                                                                                                       \

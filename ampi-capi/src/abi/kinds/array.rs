@@ -223,6 +223,16 @@ poly_array_kind! {
 }
 
 #[cfg(test)]
+pub mod lists {
+    //! Array arguments for unit tests of semantic functions.
+    use super::*;
+
+    pub fn array<T>(place: &mut [T]) -> Array<'_, T> {
+        Array { start: place.as_mut_ptr(), name: "array", life: PhantomData }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -14,7 +14,7 @@
 use super::out::{Held, held_handle, inout_handle, out_handle};
 use super::{InOut, Kind, OutHandle, describe, plain_kind};
 use crate::error::{MpiError, MpiResult};
-use crate::handle::{Handle, HandleKind, Object};
+use crate::handle::{Handle, HandleKind, Lent, Object};
 use crate::rank::Rank;
 use std::rc::Rc;
 
@@ -125,6 +125,15 @@ pub fn look_up<T: Object>(me: &'static Rank, handle: Handle, name: &str) -> MpiR
     }
 }
 
+/// The same for the time of one call.
+#[inline(always)]
+fn lent<T: Object>(me: &'static Rank, handle: Handle, name: &str) -> MpiResult<Lent<T>> {
+    match T::table(me).lend(handle) {
+        Some(object) => Ok(object),
+        None => look_up_predefined(me, handle, name).map(Lent::Counted),
+    }
+}
+
 /// The first use of a predefined object, or an error.
 #[cold]
 #[inline(never)]
@@ -153,16 +162,16 @@ pub fn look_up_committed<T: Object + Committed>(
 #[cold]
 #[inline(never)]
 fn bad_handle<T: Object>(handle: Handle, name: &str) -> MpiError {
-    let word = T::KIND.word();
+    let word = T::KIND.a_word();
     let text = if handle.0 == T::NULL {
         format!("{name} is {}", T::NULL_NAME)
     } else {
         match HandleKind::of(handle) {
             Some(kind) if kind != T::KIND => {
-                format!("{name} is {handle:?}, the handle of a {}, not of a {word}", kind.word())
+                format!("{name} is {handle:?}, the handle of {}, not of {word}", kind.a_word())
             }
-            Some(_) => format!("{name} is {handle:?}, a {word} that has been freed"),
-            None => format!("{name} is {handle:?}, which is not the handle of a {word}"),
+            Some(_) => format!("{name} is {handle:?}, {word} that has been freed"),
+            None => format!("{name} is {handle:?}, which is not the handle of {word}"),
         }
     };
     MpiError::new(T::ERROR, text)
@@ -189,12 +198,12 @@ macro_rules! bind {
         impl Kind for $inout {
             type C = *mut usize;
             type Large = *mut usize;
-            type Held = (Held<usize>, Rc<$object>);
+            type Held = (Held<usize>, Lent<$object>);
             type Rust<'a> = HandleInOut<'a, $object>;
             #[inline(always)]
             unsafe fn from_c(me: &'static Rank, place: *mut usize, name: &'static str) -> MpiResult<Self::Held> {
                 let held = held_handle(place, name)?;
-                let object = look_up(me, Handle(inout_handle(&held).get()), name)?;
+                let object = lent(me, Handle(inout_handle(&held).get()), name)?;
                 Ok((held, object))
             }
             #[inline(always)]
@@ -219,22 +228,22 @@ macro_rules! bind {
         impl Kind for $name {
             type C = usize;
             type Large = usize;
-            type Held = Rc<$object>;
+            type Held = Lent<$object>;
             type Rust<'a> = &'a Rc<$object>;
             #[inline(always)]
-            unsafe fn from_c(me: &'static Rank, value: usize, $arg: &'static str) -> MpiResult<Rc<$object>> {
+            unsafe fn from_c(me: &'static Rank, value: usize, $arg: &'static str) -> MpiResult<Lent<$object>> {
                 let $handle = Handle(value);
-                let $o = look_up::<$object>(me, $handle, $arg)?;
+                let $o = lent::<$object>(me, $handle, $arg)?;
                 let _ = $handle;
                 $check
             }
             #[inline(always)]
-            unsafe fn from_large(me: &'static Rank, value: usize, name: &'static str) -> MpiResult<Rc<$object>> {
+            unsafe fn from_large(me: &'static Rank, value: usize, name: &'static str) -> MpiResult<Lent<$object>> {
                 // SAFETY: same contract.
                 unsafe { Self::from_c(me, value, name) }
             }
             #[inline(always)]
-            fn lend(held: &Rc<$object>) -> &Rc<$object> {
+            fn lend(held: &Lent<$object>) -> &Rc<$object> {
                 held
             }
             fn blame(value: usize) -> usize {
@@ -249,27 +258,27 @@ macro_rules! bind {
         impl Kind for $name {
             type C = usize;
             type Large = usize;
-            type Held = Option<Rc<$object>>;
+            type Held = Option<Lent<$object>>;
             type Rust<'a> = Option<&'a Rc<$object>>;
             #[inline(always)]
-            unsafe fn from_c(me: &'static Rank, value: usize, name: &'static str) -> MpiResult<Option<Rc<$object>>> {
-                if value == <$object as Object>::NULL { Ok(None) } else { look_up(me, Handle(value), name).map(Some) }
+            unsafe fn from_c(me: &'static Rank, value: usize, name: &'static str) -> MpiResult<Option<Lent<$object>>> {
+                if value == <$object as Object>::NULL { Ok(None) } else { lent(me, Handle(value), name).map(Some) }
             }
             #[inline(always)]
-            unsafe fn from_large(me: &'static Rank, value: usize, name: &'static str) -> MpiResult<Option<Rc<$object>>> {
+            unsafe fn from_large(me: &'static Rank, value: usize, name: &'static str) -> MpiResult<Option<Lent<$object>>> {
                 // SAFETY: same contract.
                 unsafe { Self::from_c(me, value, name) }
             }
             #[inline(always)]
-            fn lend(held: &Option<Rc<$object>>) -> Option<&Rc<$object>> {
-                held.as_ref()
+            fn lend(held: &Option<Lent<$object>>) -> Option<&Rc<$object>> {
+                held.as_deref()
             }
         }
     };
     (@datatypes $committed:ident, $any:ident, $inout:ident => $object:ty) => {
         bind!($any, $inout => $object);
         bind!(@object $committed => $object, |object, handle, name| {
-            if Committed::committed(&*object) { Ok(object) } else { Err(not_committed(handle, name)) }
+            if Committed::committed(&**object) { Ok(object) } else { Err(not_committed(handle, name)) }
         });
     };
 }
@@ -317,3 +326,39 @@ bind!(Errhandler, ErrhandlerInOut => crate::errhandler::Errhandler);
 bind!(@datatypes Datatype, AnyDatatype, DatatypeInOut => crate::datatype::handle::Type);
 bind!(Op, OpInOut => crate::op::handle::Op);
 bind!(Group, GroupInOut => crate::group::calls::GroupObject);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::abi::constants as c;
+
+    #[test]
+    fn a_bad_handle_is_told_what_it_is() {
+        let me: &'static Rank = Box::leak(Rank::new(0, 1));
+        let said =
+            |h| look_up::<crate::info::Info>(me, Handle(h), "info").err().map(|e| e.detail.into_string());
+        assert_eq!(said(c::MPI_INFO_ENV), None);
+        assert_eq!(said(c::MPI_INFO_NULL).unwrap(), "info is MPI_INFO_NULL");
+        assert_eq!(
+            said(c::MPI_INT).unwrap(),
+            "info is 0x209, the handle of a datatype, not of an info object"
+        );
+        assert_eq!(said(7).unwrap(), "info is 0x7, which is not the handle of an info object");
+        let h = me.info.insert(Rc::new(crate::info::Info::default())).unwrap();
+        me.info.remove(h);
+        assert_eq!(said(h.0).unwrap(), format!("info is {h:?}, an info object that has been freed"));
+    }
+}
+
+#[cfg(test)]
+pub mod variables {
+    //! Handle variables for unit tests of semantic functions.
+    use super::super::out::places::inout;
+    use super::*;
+
+    /// The variable `place` with the handle of `object`.
+    pub fn variable<'a, T: Object>(place: &'a mut Handle, object: &'a Rc<T>) -> HandleInOut<'a, T> {
+        let handle = *place;
+        HandleInOut { place: inout(&mut place.0), handle, object }
+    }
+}

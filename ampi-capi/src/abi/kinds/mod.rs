@@ -51,6 +51,8 @@ pub use string::*;
 /// Arguments for unit tests of semantic functions.
 #[cfg(test)]
 pub mod on_stack {
+    pub use super::array::lists::*;
+    pub use super::handles::variables::*;
     pub use super::out::places::*;
     pub use super::string::room::*;
 }

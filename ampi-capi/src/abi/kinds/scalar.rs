@@ -5,6 +5,7 @@
 use super::{Kind, describe, plain_kind};
 use crate::abi::constants as c;
 use crate::attr::TAG_UB;
+use crate::datatype::Form;
 use crate::error::{MpiError, MpiResult};
 use crate::mpi_err;
 use crate::rank::Rank;
@@ -12,6 +13,10 @@ use crate::rank::Rank;
 describe! {
     /// A number of elements, ≥ 0 (`MPI_ERR_COUNT`).
     Count, "int @", large "MPI_Count @", "i64";
+    /// A count ≥ 0 of a datatype constructor (`MPI_ERR_COUNT`), with the form of the call.
+    ConstructorCount, "int @", large "MPI_Count @", "Formed";
+    /// A number of bytes, also negative, of a datatype constructor, with the form of the call.
+    ConstructorBytes, "MPI_Aint @", large "MPI_Count @", "Formed";
     /// A count that is only significant at some processes: the semantic function checks it where it is.
     CountIfUsed, "int @", large "MPI_Count @", "LateCount";
     /// A size or offset that may be negative: the stride of a vector.
@@ -180,6 +185,42 @@ poly_kind!(DispUnit: i32 | i64, |v, name| if v > 0 {
 } else {
     mpi_err!(MPI_ERR_DISP, "{name} is {v}, must be positive")
 });
+
+/// An argument of a datatype constructor. The form is kept, as the datatype tells with which it was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Formed {
+    pub value: i64,
+    pub form: Form,
+}
+
+/// A poly kind that keeps the form: two integer types, one check on the `i64`.
+macro_rules! formed_kind {
+    ($name:ident: $c:ty | $large:ty, |$value:ident, $arg:ident| $check:expr) => {
+        impl Kind for $name {
+            type C = $c;
+            type Large = $large;
+            type Held = Formed;
+            type Rust<'a> = Formed;
+            unsafe fn from_c(_me: &'static Rank, value: $c, $arg: &'static str) -> MpiResult<Formed> {
+                let $value = i64::from(value);
+                $check.map(|()| Formed { value: $value, form: Form::Int })
+            }
+            unsafe fn from_large(
+                _me: &'static Rank,
+                $value: $large,
+                $arg: &'static str,
+            ) -> MpiResult<Formed> {
+                $check.map(|()| Formed { value: $value, form: Form::Large })
+            }
+            fn lend(held: &Formed) -> Formed {
+                *held
+            }
+        }
+    };
+}
+
+formed_kind!(ConstructorCount: i32 | i64, |v, name| if v >= 0 { Ok(()) } else { Err(negative(c::MPI_ERR_COUNT, name, v)) });
+formed_kind!(ConstructorBytes: i64 | i64, |v, _name| MpiResult::Ok(()));
 
 /// A count that was not checked yet.
 #[derive(Debug, Clone, Copy)]

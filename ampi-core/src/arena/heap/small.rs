@@ -213,7 +213,7 @@ impl Small {
         if end == start {
             return Ok(());
         }
-        // SAFETY (all reads): `at` stays inside start..end, where words are readable.
+        // SAFETY: `at` stays inside start..end, where words are readable.
         let word = |at: usize| unsafe { (at as *const usize).read() };
         let (mut chunk, mut before_used) = (start, true);
         loop {

@@ -244,14 +244,17 @@ fn freed_memory_goes_back_to_the_system() {
         v.iter().filter(|b| **b & 1 == 1).count() * PAGE
     };
     let p = heap.malloc(64 << 20);
-    // SAFETY: live blocks, below.
+    // SAFETY: a live block.
     unsafe { p.write_bytes(1, 64 << 20) };
     assert!(resident() >= 64 << 20);
+    // SAFETY: a live block.
     unsafe { heap.free(p) }.unwrap();
     assert!(resident() < 1 << 20, "a big block is given back at once");
     let v: Vec<_> = (0..4000).map(|_| heap.malloc(10_000)).collect();
+    // SAFETY: live blocks.
     v.iter().for_each(|p| unsafe { p.write_bytes(1, 10_000) });
     assert!(resident() >= 38 << 20);
+    // SAFETY: live blocks.
     v.iter().for_each(|p| unsafe { heap.free(*p) }.unwrap());
     assert!(resident() < 8 << 20, "a large free tail is given back, {} remain", resident());
 }

@@ -4,28 +4,34 @@
 //! gives the PE's thread its own; from then on [`switched_in`] sets them when the PE switches to a rank whose values
 //! differ. Where unshare is forbidden, chdir and umask act on the whole process, as they would without us.
 //!
-//! Not covered: a directory does not follow a rank to another process.
+//! A rank that moves takes the path of its directory along.
 //!
 //! # Safety
 //! Plain system calls with the caller's strings.
 #![allow(unsafe_code)]
+// The unsafe functions are libc's: their contracts are the manual's.
+#![allow(clippy::missing_safety_doc, clippy::new_without_default)]
 
 use super::rank;
 use crate::image::guest::Guest;
 use ::libc::mode_t;
 use std::ffi::{c_char, c_int};
+use std::io::Write;
+use std::ptr::null_mut;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, Ordering};
 
 /// What a rank chose; -1: nothing, it still has what the process started with.
 pub struct Directory {
     fd: AtomicI32,
     umask: AtomicI32,
+    /// Path of `fd` while the rank is between two processes; a block of its heap.
+    path: AtomicPtr<u8>,
 }
 
 impl Directory {
     pub const fn new() -> Self {
-        Directory { fd: AtomicI32::new(-1), umask: AtomicI32::new(-1) }
+        Directory { fd: AtomicI32::new(-1), umask: AtomicI32::new(-1), path: AtomicPtr::new(null_mut()) }
     }
 }
 
@@ -95,6 +101,58 @@ fn apply(guest: &Guest) {
     unsafe {
         ::libc::fchdir(pick(d.fd.load(Ordering::Relaxed), start.fd));
         ::libc::umask(pick(d.umask.load(Ordering::Relaxed), start.umask as i32) as mode_t);
+    }
+}
+
+/// The suspended rank leaves this process: its directory becomes a path. Under its FS base.
+pub(super) fn depart(guest: &Guest) {
+    let fd = guest.libc.directory.fd.load(Ordering::Relaxed);
+    if fd < 0 {
+        return;
+    }
+    const MAX: usize = 4096;
+    let path = guest.heap.malloc(MAX);
+    if !path.is_null() {
+        let mut link = [0u8; 32];
+        let _ = write!(&mut link[..], "/proc/self/fd/{fd}");
+        // SAFETY: link ends with zeros; path has MAX bytes.
+        unsafe {
+            let n = ::libc::readlink(link.as_ptr().cast(), path.cast(), MAX - 1);
+            path.add(n.max(0) as usize).write(0);
+        }
+        guest.libc.directory.path.store(path, Ordering::Relaxed);
+    }
+    forget(guest);
+}
+
+/// The rank came to this process.
+pub(super) fn arrive(guest: &Guest) {
+    let d = &guest.libc.directory;
+    let path = d.path.swap(null_mut(), Ordering::Relaxed);
+    if !path.is_null() {
+        // SAFETY: a string and block of the rank's heap, made by `depart`.
+        unsafe {
+            let fd = ::libc::open(path.cast(), ::libc::O_PATH | ::libc::O_DIRECTORY | ::libc::O_CLOEXEC);
+            d.fd.store(fd, Ordering::Relaxed);
+            let _ = guest.heap.free(path);
+        }
+    }
+    if d.fd.load(Ordering::Relaxed) >= 0 || d.umask.load(Ordering::Relaxed) >= 0 {
+        remember_start();
+        ACTIVE.store(true, Ordering::Relaxed);
+        // What is in force on any thread may be what an earlier descriptor of this rank said.
+        for t in &THREADS {
+            let _ = t.rank.compare_exchange(guest.rank as i32, -1, Ordering::Relaxed, Ordering::Relaxed);
+        }
+    }
+}
+
+/// The rank has ended or left this process.
+pub(super) fn forget(guest: &Guest) {
+    let fd = guest.libc.directory.fd.swap(-1, Ordering::Relaxed);
+    if fd >= 0 {
+        // SAFETY: our own descriptor.
+        unsafe { ::libc::close(fd) };
     }
 }
 

@@ -101,7 +101,11 @@ impl StdFds {
     }
 
     fn duplicate_of(&self, fd: c_int) -> Option<c_int> {
-        self.duplicates.iter().map(|d| d.load(Ordering::Acquire) - 1).find(|d| *d >= 0 && d / 4 == fd).map(|d| d % 4)
+        self.duplicates
+            .iter()
+            .map(|d| d.load(Ordering::Acquire) - 1)
+            .find(|d| *d >= 0 && d / 4 == fd)
+            .map(|d| d % 4)
     }
 
     fn forget_duplicate(&self, fd: c_int) {
@@ -202,10 +206,13 @@ pub(super) fn become_child(g: &Guest) {
 
 /// Waits for input on the job's stdin without holding up other ranks.
 fn await_input(fd: c_int) {
-    if rank().is_some() {
+    if let Some((g, _)) = rank() {
+        // A suspension inside getline on stdin: what runs meanwhile must not allocate in the rank's heap.
+        let redirect = g.libc.redirect.swap(0, Ordering::Relaxed);
         let mut p = ::libc::pollfd { fd, events: ::libc::POLLIN, revents: 0 };
         // SAFETY: one valid structure.
         time::repeat(None, || unsafe { ::libc::poll(&mut p, 1, 0) });
+        g.libc.redirect.store(redirect, Ordering::Relaxed);
     }
 }
 
@@ -435,7 +442,8 @@ mod tests {
 
     #[test]
     fn views_survive_encoding() {
-        for v in [View::Default(0), View::Default(2), View::Empty, View::Closed, View::Fd(0), View::Fd(1000)] {
+        for v in [View::Default(0), View::Default(2), View::Empty, View::Closed, View::Fd(0), View::Fd(1000)]
+        {
             assert_eq!(View::decode(v.encode()), v);
         }
     }
@@ -445,7 +453,10 @@ mod tests {
         let fds = StdFds::new();
         fds.note_duplicate(17, 1);
         fds.note_duplicate(18, 0);
-        assert_eq!((fds.duplicate_of(17), fds.duplicate_of(18), fds.duplicate_of(19)), (Some(1), Some(0), None));
+        assert_eq!(
+            (fds.duplicate_of(17), fds.duplicate_of(18), fds.duplicate_of(19)),
+            (Some(1), Some(0), None)
+        );
         fds.forget_duplicate(17);
         assert_eq!(fds.duplicate_of(17), None);
         assert_eq!(fds.first_closed(), None);

@@ -39,8 +39,7 @@ fn checked(p: *mut u8) -> *mut c_void {
 
 /// The heap in whose slot `address` lies, with its rank; `None` outside the arena and for ranks that are not here.
 pub fn heap_of(address: usize) -> Option<(&'static Heap, u32)> {
-    let g = super::state::guest_of_slot(arena::owner_of(address)?)?;
-    Some((&g.heap, g.rank))
+    Guest::owner_of(address).map(|g| (&g.heap, g.rank))
 }
 
 #[cold]
@@ -184,8 +183,10 @@ pub unsafe extern "C" fn malloc_usable_size(p: *mut c_void) -> usize {
         return 0;
     }
     match heap_of(p as usize).filter(|(h, _)| h.contains(p as usize)) {
-        // SAFETY: inside that heap.
-        Some((h, _)) => unsafe { h.usable_size(p.cast()) }.unwrap_or_else(|e| bad("malloc_usable_size", p, e)),
+        Some((h, _)) => {
+            // SAFETY: inside that heap.
+            unsafe { h.usable_size(p.cast()) }.unwrap_or_else(|e| bad("malloc_usable_size", p, e))
+        }
         // SAFETY: a block of glibc.
         None => unsafe { ::libc::malloc_usable_size(p) },
     }
@@ -265,7 +266,8 @@ pub extern "C" fn ampi_heap_malloc(n: usize) -> *mut c_void {
 #[unsafe(no_mangle)]
 pub extern "C" fn ampi_heap_calloc(count: usize, size: usize) -> *mut c_void {
     // SAFETY: plain calloc.
-    redirected().map_or_else(|| unsafe { __libc_calloc(count, size) }, |g| checked(g.heap.calloc(count, size)))
+    redirected()
+        .map_or_else(|| unsafe { __libc_calloc(count, size) }, |g| checked(g.heap.calloc(count, size)))
 }
 
 #[unsafe(no_mangle)]
@@ -392,7 +394,8 @@ pub unsafe extern "C" fn mremap(
     else {
         return refuse(::libc::ENOMEM);
     };
-    if new_len == 0 || flags & ::libc::MREMAP_FIXED != 0 || !g.heap.is_mapped(at..at.saturating_add(old_len)) {
+    if new_len == 0 || flags & ::libc::MREMAP_FIXED != 0 || !g.heap.is_mapped(at..at.saturating_add(old_len))
+    {
         return refuse(::libc::EINVAL);
     }
     if new_len <= old_len {
@@ -422,7 +425,8 @@ pub unsafe extern "C" fn mprotect(addr: *mut c_void, len: usize, prot: c_int) ->
 
 /// In a shared arena MADV_DONTNEED would not clear pages, so MADV_REMOVE stands in for it.
 pub unsafe extern "C" fn madvise(addr: *mut c_void, len: usize, advice: c_int) -> c_int {
-    let shared = Guest::current().is_some_and(|g| g.heap.contains(addr as usize) && g.slot.is_shared_memory());
+    let shared =
+        Guest::current().is_some_and(|g| g.heap.contains(addr as usize) && g.slot.is_shared_memory());
     let advice = match advice {
         ::libc::MADV_DONTNEED | ::libc::MADV_FREE if shared => ::libc::MADV_REMOVE,
         a => a,

@@ -5,9 +5,11 @@
 #![allow(unsafe_code)]
 
 use super::files;
+use crate::current;
 use crate::image::guest::Guest;
+use crate::image::tls::FLAG_SHARED_IMAGE;
 use std::ffi::{c_int, c_void};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicPtr, Ordering};
 
 /// `struct ampi_private_ops`.
 #[repr(C)]
@@ -19,15 +21,31 @@ pub struct PrivateOps {
     pub thread_start: extern "C" fn(),
 }
 
+/// Of the one private library that all ranks use with `--isolate=none`.
+static SHARED: AtomicPtr<PrivateOps> = AtomicPtr::new(std::ptr::null_mut());
+
 /// The entry points of the guest's private library; `None` before its constructor ran.
 pub fn ops(guest: &Guest) -> Option<&'static PrivateOps> {
     // SAFETY: null or a constant of the private library, which stays loaded as long as the rank.
     unsafe { guest.libc.private.load(Ordering::Acquire).as_ref() }
 }
 
+/// Called by the library's constructor, the first code of a rank.
 pub extern "C" fn register(ops: *mut PrivateOps) {
-    if let Some(g) = Guest::current() {
+    if current::word(current::FLAGS) & FLAG_SHARED_IMAGE != 0 {
+        SHARED.store(ops, Ordering::Release);
+    } else if let Some(g) = Guest::current() {
         g.libc.private.store(ops, Ordering::Release);
+    }
+}
+
+/// The rank ends: its streams are written out and closed; streams that all ranks share are only written out.
+pub fn finish(guest: &Guest) {
+    if let Some(ops) = ops(guest) {
+        (ops.finish)();
+    // SAFETY: null or a constant of the shared image.
+    } else if let Some(ops) = unsafe { SHARED.load(Ordering::Acquire).as_ref() } {
+        (ops.flush)();
     }
 }
 
@@ -61,7 +79,9 @@ pub unsafe extern "C" fn std_isatty(fd: c_int) -> c_int {
 pub extern "C" fn std_replace(fd: c_int, real: c_int) -> c_int {
     match Guest::current() {
         Some(g) if (0..3).contains(&fd) => {
-            g.libc.std_fds.replace(fd as usize, if real < 0 { files::View::Closed } else { files::View::Fd(real) });
+            g.libc
+                .std_fds
+                .replace(fd as usize, if real < 0 { files::View::Closed } else { files::View::Fd(real) });
             0
         }
         _ => super::fail(::libc::EBADF),

@@ -165,9 +165,7 @@ pub extern "C-unwind" fn exit(code: c_int) -> ! {
     {
         (hooks.fini)(g);
     }
-    if let Some(ops) = super::private::ops(g) {
-        (ops.finish)();
-    }
+    super::private::finish(g);
     leave(g, code & 0xff, true)
 }
 
@@ -291,7 +289,11 @@ pub unsafe extern "C" fn wait4(
     let Some((g, _)) = rank() else { return real(pid, options) };
     let mut pause = super::time::Backoff::new();
     loop {
-        let r = if pid == -1 { any_child(g, |p| real(p, options | ::libc::WNOHANG)) } else { real(pid, options | ::libc::WNOHANG) };
+        let r = if pid == -1 {
+            any_child(g, |p| real(p, options | ::libc::WNOHANG))
+        } else {
+            real(pid, options | ::libc::WNOHANG)
+        };
         if r > 0 {
             g.libc.children.with(|v| {
                 if let Some(i) = v.as_slice().iter().position(|p| *p == r) {
@@ -350,13 +352,21 @@ fn refuse_exec(path: *const c_char) {
     }
 }
 
-pub unsafe extern "C" fn execve(path: *const c_char, argv: *const *const c_char, envp: *const *const c_char) -> c_int {
+pub unsafe extern "C" fn execve(
+    path: *const c_char,
+    argv: *const *const c_char,
+    envp: *const *const c_char,
+) -> c_int {
     refuse_exec(path);
     // SAFETY: forwarded contract.
     unsafe { ::libc::execve(path, argv, envp) }
 }
 
-pub unsafe extern "C" fn execvpe(path: *const c_char, argv: *const *const c_char, envp: *const *const c_char) -> c_int {
+pub unsafe extern "C" fn execvpe(
+    path: *const c_char,
+    argv: *const *const c_char,
+    envp: *const *const c_char,
+) -> c_int {
     refuse_exec(path);
     // SAFETY: forwarded contract.
     unsafe { ::libc::execvpe(path, argv, envp) }

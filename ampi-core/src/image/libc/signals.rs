@@ -15,6 +15,8 @@
 //! # Safety
 //! Calls handlers at addresses the guest registered.
 #![allow(unsafe_code)]
+// The unsafe functions are libc's: their contracts are the manual's.
+#![allow(clippy::missing_safety_doc, clippy::new_without_default)]
 
 use super::time::{self, Backoff};
 use super::{is_forked_child, rank};
@@ -118,10 +120,9 @@ pub(super) fn deliver_pending(g: &'static Guest) -> bool {
     let due = g.libc.signals.with(|s| {
         if s.seen_total != total {
             s.seen_total = total;
-            for sig in 1..COUNT {
-                let n = ARRIVED[sig].load(Ordering::Relaxed);
-                if s.seen[sig] != n {
-                    s.seen[sig] = n;
+            for (sig, (seen, arrived)) in s.seen.iter_mut().zip(&ARRIVED).enumerate().skip(1) {
+                let n = arrived.load(Ordering::Relaxed);
+                if std::mem::replace(seen, n) != n {
                     s.pending |= bit(sig as c_int);
                 }
             }
@@ -279,7 +280,11 @@ unsafe fn write_set(to: *mut sigset_t, bits: u64) {
     }
 }
 
-pub unsafe extern "C" fn sigaction(sig: c_int, new: *const ::libc::sigaction, old: *mut ::libc::sigaction) -> c_int {
+pub unsafe extern "C" fn sigaction(
+    sig: c_int,
+    new: *const ::libc::sigaction,
+    old: *mut ::libc::sigaction,
+) -> c_int {
     let Some(g) = Guest::current().filter(|g| !g.libc.is_forked_child()) else {
         // SAFETY: forwarded contract.
         return unsafe { ::libc::sigaction(sig, new, old) };
@@ -342,7 +347,8 @@ pub unsafe extern "C" fn pthread_sigmask(how: c_int, new: *const sigset_t, old: 
         return unsafe { ::libc::pthread_sigmask(how, new, old) };
     };
     // SAFETY: null or valid by contract.
-    let new = unsafe { new.as_ref() }.map(|s| set_to_bits(s) & !(bit(::libc::SIGKILL) | bit(::libc::SIGSTOP)));
+    let new =
+        unsafe { new.as_ref() }.map(|s| set_to_bits(s) & !(bit(::libc::SIGKILL) | bit(::libc::SIGSTOP)));
     let before = g.libc.signals.with(|s| {
         let before = s.mask;
         match (new, how) {
@@ -461,7 +467,13 @@ pub extern "C-unwind" fn raise(sig: c_int) -> c_int {
 
 pub extern "C-unwind" fn kill(pid: c_int, sig: c_int) -> c_int {
     // SAFETY: plain calls.
-    unsafe { if Guest::current().is_some() && pid == ::libc::getpid() { raise(sig) } else { ::libc::kill(pid, sig) } }
+    unsafe {
+        if Guest::current().is_some() && pid == ::libc::getpid() {
+            raise(sig)
+        } else {
+            ::libc::kill(pid, sig)
+        }
+    }
 }
 
 /// The result is an errno.
@@ -487,7 +499,11 @@ pub unsafe extern "C" fn sigaltstack(new: *const ::libc::stack_t, old: *mut ::li
     if !old.is_null() {
         // SAFETY: valid by contract.
         unsafe {
-            old.write(::libc::stack_t { ss_sp: std::ptr::null_mut(), ss_flags: ::libc::SS_DISABLE, ss_size: 0 })
+            old.write(::libc::stack_t {
+                ss_sp: std::ptr::null_mut(),
+                ss_flags: ::libc::SS_DISABLE,
+                ss_size: 0,
+            })
         };
     }
     0
@@ -513,7 +529,11 @@ pub extern "C" fn alarm(seconds: c_uint) -> c_uint {
 }
 
 /// ITIMER_REAL is the rank's own; the CPU-time timers measure the process and are refused.
-pub unsafe extern "C" fn setitimer(which: c_int, new: *const ::libc::itimerval, old: *mut ::libc::itimerval) -> c_int {
+pub unsafe extern "C" fn setitimer(
+    which: c_int,
+    new: *const ::libc::itimerval,
+    old: *mut ::libc::itimerval,
+) -> c_int {
     let Some(g) = Guest::current().filter(|g| !g.libc.is_forked_child()) else {
         // SAFETY: plain system call with the caller's pointers.
         return unsafe { ::libc::syscall(::libc::SYS_setitimer, which, new, old) as c_int };

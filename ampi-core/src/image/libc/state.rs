@@ -11,7 +11,7 @@ use crate::arena::heap::RankVec;
 use crate::image::guest::Guest;
 use std::cell::UnsafeCell;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, Ordering};
 
 /// Per-rank libc state; lives in the rank's `Guest` and moves with it.
 #[repr(C)]
@@ -119,6 +119,7 @@ static HOOKS: OnceLock<Hooks> = OnceLock::new();
 pub fn install(hooks: Hooks) {
     super::threads::remember_affinity();
     cwd::remember_start();
+    process::remember_pid();
     assert!(HOOKS.set(hooks).is_ok(), "image::libc::install called twice");
 }
 
@@ -126,36 +127,22 @@ pub(super) fn hooks() -> Option<&'static Hooks> {
     HOOKS.get()
 }
 
-/// Guests of this process by slot number, so that `free` finds the heap a pointer belongs to.
-static GUESTS: OnceLock<Box<[AtomicUsize]>> = OnceLock::new();
-
-/// The rank's `Guest` is complete: heap initialised, slot mapped. Called under the PE's own FS base, before the guest's
-/// first instruction and again after each arrival in a process.
+/// The rank's `Guest` is complete. Called under the PE's own FS base, before the guest's first instruction and again after
+/// each arrival in a process.
 pub fn attach(guest: &'static Guest) {
     process::remember_pid();
-    let table = GUESTS.get_or_init(|| (0..=guest.ranks as usize).map(|_| AtomicUsize::new(0)).collect());
-    if let Some(entry) = table.get(guest.slot.index() as usize) {
-        entry.store(guest as *const Guest as usize, Ordering::Release);
-    }
     files::attach(guest);
 }
 
-/// The rank has ended or left this process: its memory may go.
-pub fn detach(guest: &'static Guest) {
-    if let Some(entry) = GUESTS.get().and_then(|t| t.get(guest.slot.index() as usize)) {
-        entry.store(0, Ordering::Release);
-    }
+/// The rank has ended or left this process.
+pub fn detach(guest: &Guest) {
+    cwd::forget(guest);
 }
 
-pub(super) fn guest_of_slot(index: u32) -> Option<&'static Guest> {
-    let p = GUESTS.get()?.get(index as usize)?.load(Ordering::Acquire) as *const Guest;
-    // SAFETY: attached guests are alive until detached.
-    unsafe { p.as_ref() }
-}
-
-/// Before the suspended rank's memory leaves this process (under the guest's FS base, on another stack): its streams are
-/// flushed and leave libc's list. Follow with [`detach`].
+/// Before the suspended rank's memory is taken away from this process (under the guest's FS base, on another stack): its
+/// streams are flushed and leave libc's list. Changes the rank's memory, so its bytes are copied afterwards.
 pub fn depart(guest: &'static Guest) {
+    cwd::depart(guest);
     if let Some(ops) = super::private::ops(guest) {
         (ops.flush)();
         (ops.depart)();
@@ -164,6 +151,7 @@ pub fn depart(guest: &'static Guest) {
 
 /// After the rank's memory came to this process and [`attach`] was called (under the guest's FS base, on another stack).
 pub fn arrive(guest: &'static Guest) {
+    cwd::arrive(guest);
     if let Some(ops) = super::private::ops(guest) {
         (ops.arrive)();
     }

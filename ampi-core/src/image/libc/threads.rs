@@ -27,6 +27,7 @@ struct Record {
     guest: &'static Guest,
     task: usize,
     user: usize,
+    flags: usize,
 }
 
 /// The process's affinity before PEs bound themselves to cores.
@@ -66,9 +67,9 @@ extern "C-unwind" fn enter(record: *mut c_void) -> *mut c_void {
         (hooks.init_thread_tls)(r.guest, current::fs_base());
     }
     current::set_word(current::GUEST, r.guest as *const Guest as usize);
+    current::set_word(current::FLAGS, r.flags | current::FLAG_GUEST_THREAD);
     current::set_word(current::TASK, r.task);
     current::set_word(current::USER, r.user);
-    current::set_word(current::FLAGS, current::FLAG_GUEST_THREAD);
     // SAFETY: the record is a block of the rank's heap; the others are plain calls of this thread for itself.
     unsafe {
         let _ = r.guest.heap.free(record.cast());
@@ -115,10 +116,11 @@ pub unsafe extern "C" fn pthread_create(
         return ::libc::EAGAIN;
     }
     let (task, user) = (current::word(current::TASK), current::word(current::USER));
+    let flags = current::word(current::FLAGS);
     guest.libc.threads.fetch_add(1, Ordering::Relaxed);
     // SAFETY: a fresh block, large and aligned enough; forwarded contract.
     unsafe {
-        record.write(Record { start, argument, guest, task, user });
+        record.write(Record { start, argument, guest, task, user, flags });
         let r = real_pthread_create(thread, attributes, enter, record.cast());
         if r != 0 {
             guest.libc.threads.fetch_sub(1, Ordering::Relaxed);
@@ -208,7 +210,11 @@ pub unsafe extern "C" fn sched_setaffinity(pid: c_int, size: usize, set: *const 
     unsafe { ::libc::sched_setaffinity(pid, size, set) }
 }
 
-pub unsafe extern "C" fn pthread_setaffinity_np(thread: pthread_t, size: usize, set: *const cpu_set_t) -> c_int {
+pub unsafe extern "C" fn pthread_setaffinity_np(
+    thread: pthread_t,
+    size: usize,
+    set: *const cpu_set_t,
+) -> c_int {
     if Guest::current().is_some_and(|g| thread as usize == g.fs_base) {
         return 0;
     }
@@ -232,7 +238,11 @@ pub unsafe extern "C" fn sched_getaffinity(pid: c_int, size: usize, set: *mut cp
     unsafe { ::libc::sched_getaffinity(pid, size, set) }
 }
 
-pub unsafe extern "C" fn pthread_getaffinity_np(thread: pthread_t, size: usize, set: *mut cpu_set_t) -> c_int {
+pub unsafe extern "C" fn pthread_getaffinity_np(
+    thread: pthread_t,
+    size: usize,
+    set: *mut cpu_set_t,
+) -> c_int {
     if Guest::current().is_some_and(|g| thread as usize == g.fs_base) {
         // SAFETY: forwarded contract.
         return if unsafe { sched_getaffinity(0, size, set) } == 0 { 0 } else { super::errno() };

@@ -181,7 +181,12 @@ pub unsafe extern "C" fn poll_chk(fds: *mut pollfd, n: nfds_t, timeout_ms: c_int
     unsafe { poll(fds, n, timeout_ms) }
 }
 
-pub unsafe extern "C" fn ppoll(fds: *mut pollfd, n: nfds_t, timeout: *const timespec, mask: *const sigset_t) -> c_int {
+pub unsafe extern "C" fn ppoll(
+    fds: *mut pollfd,
+    n: nfds_t,
+    timeout: *const timespec,
+    mask: *const sigset_t,
+) -> c_int {
     if rank().is_none() {
         // SAFETY: forwarded contract.
         return unsafe { ::libc::ppoll(fds, n, timeout, mask) };
@@ -243,7 +248,9 @@ pub unsafe extern "C" fn select(
     if let (Some(limit), false) = (limit, timeout.is_null()) {
         let left = limit.saturating_sub(now() - start);
         // SAFETY: valid by contract; Linux leaves the time that remains.
-        unsafe { timeout.write(timeval { tv_sec: (left / SECOND) as i64, tv_usec: (left % SECOND / 1000) as i64 }) };
+        unsafe {
+            timeout.write(timeval { tv_sec: (left / SECOND) as i64, tv_usec: (left % SECOND / 1000) as i64 })
+        };
     }
     result
 }
@@ -267,7 +274,12 @@ pub unsafe extern "C" fn pselect(
     unsafe { select(n, r, w, x, tv.as_mut().map_or(null_mut(), |t| t)) }
 }
 
-pub unsafe extern "C" fn epoll_wait(fd: c_int, events: *mut ::libc::epoll_event, max: c_int, timeout_ms: c_int) -> c_int {
+pub unsafe extern "C" fn epoll_wait(
+    fd: c_int,
+    events: *mut ::libc::epoll_event,
+    max: c_int,
+    timeout_ms: c_int,
+) -> c_int {
     if timeout_ms == 0 || rank().is_none() {
         // SAFETY: forwarded contract.
         return unsafe { ::libc::epoll_wait(fd, events, max, timeout_ms) };

@@ -1,1 +1,0 @@
-//! The calls of MPI-5.0 chapter 5.
