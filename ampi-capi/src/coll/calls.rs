@@ -453,7 +453,6 @@ fn allgather_call(
     name: &'static str,
     send: SideArgs,
     recv: SideArgs,
-    comm: C,
 ) -> MpiResult<Call> {
     let ty = recv.ty.get::<Type>(me)?;
     let count = recv.count.check()?;
@@ -476,7 +475,7 @@ pub fn allgather(
 ) -> MpiResult {
     let send = SideArgs { buf: sendbuf, count: sendcount, ty: sendtype };
     let recv = SideArgs { buf: recvbuf, count: recvcount, ty: recvtype };
-    execute(me, comm, &allgather_call(me, "MPI_Allgather", send, recv, comm)?)
+    execute(me, comm, &allgather_call(me, "MPI_Allgather", send, recv)?)
 }
 
 /// `MPI_Iallgather`. MPI-5.0 §6.12.5.
@@ -493,7 +492,7 @@ pub fn iallgather(
 ) -> MpiResult {
     let send = SideArgs { buf: sendbuf, count: sendcount, ty: sendtype };
     let recv = SideArgs { buf: recvbuf, count: recvcount, ty: recvtype };
-    begin(me, comm, allgather_call(me, "MPI_Iallgather", send, recv, comm)?, request)
+    begin(me, comm, allgather_call(me, "MPI_Iallgather", send, recv)?, request)
 }
 
 fn allgatherv_call(
