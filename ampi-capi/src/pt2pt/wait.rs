@@ -518,8 +518,8 @@ pub fn request_get_status_some(
     Ok(())
 }
 
-/// `MPI_Cancel` — takes a receive that nothing has matched back; sends are not cancelled (they complete), which the
-/// standard allows. MPI-5.0 §3.8.4.
+/// `MPI_Cancel` — takes a receive back that nothing has matched, or a send whose message still lies with the sender. A
+/// short message has left, its send is complete and stays so. MPI-5.0 §3.8.4.
 pub fn cancel(me: &'static Rank, request: InOut<usize>) -> MpiResult {
     let Some(r) = look_up(me, request.get(), || "request".into())? else {
         return mpi_err!(MPI_ERR_REQUEST, "request is MPI_REQUEST_NULL");
@@ -535,6 +535,7 @@ pub fn cancel(me: &'static Rank, request: InOut<usize>) -> MpiResult {
             me.p2p.posted.remove(r);
             r.complete(me, Outcome { cancelled: true, ..Outcome::EMPTY });
         }
+        Kind::Send if r.is_active() => super::rendezvous::take_back(me, r),
         _ => {}
     }
     Ok(())
