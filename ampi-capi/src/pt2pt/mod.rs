@@ -225,13 +225,8 @@ pub fn send_place(
         return send_here(me, Rank::of_chare(chare), e, at, bytes, synchronous, with);
     }
     if bytes <= INLINE && !synchronous {
-        let head = Head {
-            dst: e.to,
-            context: e.context,
-            key: e.key,
-            kind: EAGER_INLINE,
-            inline_len: bytes as u8,
-        };
+        let head =
+            Head { dst: e.to, context: e.context, key: e.key, kind: EAGER_INLINE, inline_len: bytes as u8 };
         pe.send_to(to_pe, &head, memory::view(at, bytes));
     } else if bytes <= EAGER_BYTES_MAX && !synchronous {
         send_pooled(me, e, to_pe, at, bytes);
