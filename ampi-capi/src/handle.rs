@@ -176,8 +176,9 @@ pub struct Table<T> {
     kind: HandleKind,
     /// Handle of the first predefined object.
     first: usize,
-    /// Invariant 3.
-    predefined: Box<[OnceCell<Rc<T>>]>,
+    predefined_count: usize,
+    /// Invariant 3. Empty until the first one is set: most ranks use few kinds of objects.
+    predefined: UnsafeCell<Box<[OnceCell<Rc<T>>]>>,
     cell: UnsafeCell<Slots<T>>,
 }
 
@@ -202,14 +203,19 @@ impl<T> Table<T> {
     /// An empty table whose predefined handles are `first..first + predefined_count` (all below 1024).
     pub fn new(kind: HandleKind, first: usize, predefined_count: usize) -> Self {
         assert!(first + predefined_count <= FIRST_DYNAMIC);
-        let predefined = (0..predefined_count).map(|_| OnceCell::new()).collect();
         let slots = Slots { slots: Vec::new(), free: Vec::new() };
-        Table { kind, first, predefined, cell: UnsafeCell::new(slots) }
+        let predefined = UnsafeCell::new(Box::default());
+        Table { kind, first, predefined_count, predefined, cell: UnsafeCell::new(slots) }
     }
 
     /// Installs a predefined object under the ABI's `handle`, once.
     pub fn predefine(&self, handle: usize, object: Rc<T>) {
-        let place = &self.predefined[handle - self.first];
+        if self.predefined_places().is_empty() {
+            let places = (0..self.predefined_count).map(|_| OnceCell::new()).collect();
+            // SAFETY: module rule; the empty slice that is replaced has no elements that could be lent.
+            unsafe { *self.predefined.get() = places };
+        }
+        let place = &self.predefined_places()[handle - self.first];
         assert!(place.set(object).is_ok(), "handle {handle:#x} is predefined already");
     }
 
@@ -230,8 +236,14 @@ impl<T> Table<T> {
     }
 
     #[inline(always)]
+    fn predefined_places(&self) -> &[OnceCell<Rc<T>>] {
+        // SAFETY: module rule; the slice is replaced once, while it is empty.
+        unsafe { &*self.predefined.get() }
+    }
+
+    #[inline(always)]
     fn predefined(&self, handle: Handle) -> Option<&Rc<T>> {
-        self.predefined.get(handle.0.wrapping_sub(self.first))?.get()
+        self.predefined_places().get(handle.0.wrapping_sub(self.first))?.get()
     }
 
     #[inline(always)]
@@ -323,7 +335,7 @@ impl<T> Table<T> {
         // SAFETY: module rule; `test` is one of our own that does not touch the table.
         let s = unsafe { &*self.cell.get() };
         let dynamic = s.slots.iter().filter_map(|slot| slot.object.as_ref());
-        self.predefined.iter().filter_map(OnceCell::get).chain(dynamic).find(|o| test(o)).cloned()
+        self.predefined_places().iter().filter_map(OnceCell::get).chain(dynamic).find(|o| test(o)).cloned()
     }
 
     /// Number of live dynamic objects (leak reports at finalize).

@@ -19,8 +19,8 @@ use crate::handle::{Handle, HandleKind, Table};
 use crate::{attr, comm, datatype, environment, group, info, op, pt2pt};
 use ampi_core::current;
 use std::cell::Cell;
+use std::mem::MaybeUninit;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Where the rank is in its life (MPI-5.0 §11.2).
@@ -65,7 +65,32 @@ const _: () = assert!(align_of::<Rank>() == ampi_core::pe::CHARE_ALIGN);
 impl Rank {
     /// The state of rank `world_rank` of `world_size` before `MPI_Init`.
     pub fn new(world_rank: u32, world_size: u32) -> Box<Rank> {
-        let rank = Box::new(Rank {
+        Box::new(Rank::at_start(world_rank, world_size))
+    }
+
+    /// Room for `ranks` ranks, for ever. Each is written by the PE on which it starts: in parallel, and into memory that
+    /// is near that PE.
+    /// Gives their chare addresses.
+    pub fn reserve(ranks: usize) -> impl Iterator<Item = usize> {
+        let places: &'static mut [MaybeUninit<Rank>] = Box::leak(Box::new_uninit_slice(ranks));
+        places.iter_mut().map(|place| place.as_mut_ptr().expose_provenance())
+    }
+
+    /// Writes rank `world_rank` of `world_size` to its chare address.
+    ///
+    /// # Safety
+    /// The address is one of [`Rank::reserve`], and nobody has used it yet.
+    pub unsafe fn begin(address: usize, world_rank: u32, world_size: u32) -> &'static Rank {
+        // SAFETY: by the contract.
+        unsafe {
+            std::ptr::with_exposed_provenance_mut::<Rank>(address)
+                .write(Rank::at_start(world_rank, world_size));
+        }
+        Rank::of_chare(address)
+    }
+
+    fn at_start(world_rank: u32, world_size: u32) -> Rank {
+        Rank {
             world_rank,
             world_size,
             phase: Cell::new(Phase::BeforeInit),
@@ -84,9 +109,7 @@ impl Rank {
             function: Cell::new(""),
             ended: Cell::new(false),
             meeting: Cell::new(None),
-        });
-        rank.info.predefine(c::MPI_INFO_ENV, Rc::new(info::environment(world_size)));
-        rank
+        }
     }
 
     /// Makes `rank` the calling rank under the FS base in force, for the rest of the process.
@@ -141,23 +164,17 @@ impl Rank {
         std::ptr::from_ref(self).expose_provenance()
     }
 
-    /// Makes what a program finds after `MPI_Init`: the predefined communicators.
+    /// Makes what a program finds after `MPI_Init`: `MPI_COMM_WORLD`. (`MPI_COMM_SELF` appears when it is first used.)
     pub fn start_chapters(&'static self) {
         let handler = self.errhandler.initial.get();
         let world = crate::worker::world();
-        comm::Comm::new(self, world.clone(), handler.clone(), None).predefine(
-            self,
-            c::MPI_COMM_WORLD,
-            "MPI_COMM_WORLD",
-        );
-        let group = Arc::new(crate::group::Group::single(self.world_rank));
-        let alone = comm::Shared::with_context(comm::shared::SELF_CONTEXT, group, self.p2p.pe().job());
-        comm::Comm::new(self, alone, handler, None).predefine(self, c::MPI_COMM_SELF, "MPI_COMM_SELF");
+        let world = comm::Comm::new(self, world.clone(), handler, None);
+        world.predefine(self, c::MPI_COMM_WORLD, "MPI_COMM_WORLD");
     }
 
     /// The object that carries an error handler and is named by `handle`, if it is alive.
     pub fn error_owner(&'static self, handle: Handle) -> Option<Rc<dyn Owner>> {
-        self.comms.get(handle).map(|c| c as Rc<dyn Owner>)
+        comm::Comm::named_by(self, handle).map(|c| c as Rc<dyn Owner>)
     }
 }
 

@@ -222,15 +222,8 @@ fn prepare(args: &[OsString]) -> Result<Option<Plan>> {
     }
     let map = mapping(&spec)?;
     let job = Job::new(spec.pes as u32, spec.ranks as u32, &handlers());
-    for r in 0..spec.ranks as u32 {
-        let rank: &'static Rank = Box::leak(Rank::new(r, spec.ranks as u32));
-        let pe = map.pe_of(r, spec.ranks as u32, spec.pes as u32);
-        job.place(r, pe, rank.chare_address());
-        let v = &rank.attr.values;
-        v.my_wth.set(pe as i32);
-        v.my_home_wth.set(pe as i32);
-        v.num_wths.set(spec.pes as i32);
-        v.universe_size.set(spec.ranks as i32);
+    for (r, address) in (0..).zip(Rank::reserve(spec.ranks)) {
+        job.place(r, map.pe_of(r, spec.ranks as u32, spec.pes as u32), address);
     }
     let args = args.iter().map(|a| c_string(a)).collect::<Result<_>>()?;
     let env = std::env::vars_os()
@@ -361,7 +354,7 @@ fn serve(plan: &'static Plan, id: PeId) {
     for r in 0..plan.spec.ranks as u32 {
         let (address, home) = plan.job.find(r);
         if home == id
-            && let Err(e) = make_rank(plan, pe, Rank::of_chare(address), pools)
+            && let Err(e) = make_rank(plan, pe, r, address, pools)
         {
             let _ = writeln!(std::io::stderr(), "ampi: rank {r}: {e}");
             leave(1);
@@ -371,7 +364,20 @@ fn serve(plan: &'static Plan, id: PeId) {
     pe.serve();
 }
 
-fn make_rank(plan: &'static Plan, pe: &'static Pe, rank: &'static Rank, pools: &'static Pools) -> Result<()> {
+fn make_rank(
+    plan: &'static Plan,
+    pe: &'static Pe,
+    r: u32,
+    address: usize,
+    pools: &'static Pools,
+) -> Result<()> {
+    // SAFETY: each rank is made once, by its first PE, which handles messages only after that.
+    let rank = unsafe { Rank::begin(address, r, plan.spec.ranks as u32) };
+    let v = &rank.attr.values;
+    v.my_wth.set(pe.id() as i32);
+    v.my_home_wth.set(pe.id() as i32);
+    v.num_wths.set(plan.spec.pes as i32);
+    v.universe_size.set(plan.spec.ranks as i32);
     let slot = plan.arena.slot(rank.world_rank as usize);
     let guest =
         plan.program.instantiate(slot, rank.world_rank, plan.spec.ranks as u32, &plan.args, &plan.env)?;

@@ -160,7 +160,9 @@ fn private_library(repository: &Path, root: &Path) -> Result<(), String> {
     }
     fresh_folder(&library)?;
     let mut command = compiler();
-    command.args(["-O2", "-fPIC", "-shared", "-Wall", "-Wl,-soname,libampi_private.so", "-o"]).arg(&library);
+    command.args(["-O2", "-fPIC", "-shared", "-Wall", "-Wl,-soname,libampi_private.so"]);
+    // one page of data per rank and as little text as possible (see COLD in private.h)
+    command.args(["-Wl,-z,norelro,-z,noseparate-code,--sort-section=name", "-o"]).arg(&library);
     run(command.args(&sources))
 }
 

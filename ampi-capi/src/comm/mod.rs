@@ -20,7 +20,7 @@ use crate::errhandler::{Attached, Errhandler, Owner};
 use crate::group::Group;
 use crate::handle::{Handle, HandleKind, Object, Table};
 use crate::info::Info;
-use crate::rank::Rank;
+use crate::rank::{Phase, Rank};
 use crate::topo::Cart;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -55,13 +55,12 @@ impl Comm {
         let group = &shared.group;
         let size = group.size() as u32;
         let rank = group.rank_of(me.world_rank).expect("only members have a view of a communicator") as u32;
-        let base = group.world_rank(0).unwrap_or(0);
-        let consecutive = group.iter().enumerate().all(|(i, w)| w == base + i as u32);
+        let first = group.first_of_consecutive();
         Comm {
             context: shared.context,
             rank,
             size,
-            first: consecutive.then_some(base),
+            first,
             shared,
             next_collective: Cell::new(0),
             handle: Cell::new(Handle(c::MPI_COMM_NULL)),
@@ -126,9 +125,22 @@ impl Comm {
 
     /// Makes it one of the predefined communicators.
     pub fn predefine(self, me: &'static Rank, handle: usize, name: &str) {
+        me.comms.predefine(handle, Rc::new(self.named(handle, name)));
+    }
+
+    /// The communicator that `handle` names, made now if it is `MPI_COMM_SELF` and was not used before.
+    pub fn named_by(me: &'static Rank, handle: Handle) -> Option<Rc<Comm>> {
+        me.comms.get(handle).or_else(|| {
+            let made = Rc::new(<Comm as Object>::predefined(handle)?);
+            me.comms.predefine(handle.0, made.clone());
+            Some(made)
+        })
+    }
+
+    fn named(self, handle: usize, name: &str) -> Comm {
         self.handle.set(Handle(handle));
         self.name.replace(name.as_bytes().into());
-        me.comms.predefine(handle, Rc::new(self));
+        self
     }
 
     /// The name, for reports: what the program called it, else its handle.
@@ -149,6 +161,15 @@ impl Object for Comm {
     const ERROR: i32 = c::MPI_ERR_COMM;
     fn table(me: &'static Rank) -> &'static Table<Self> {
         &me.comms
+    }
+    /// `MPI_COMM_SELF` is made when a rank first names it: most never do.
+    fn predefined(handle: Handle) -> Option<Self> {
+        let me = Rank::current().filter(|me| me.phase.get() != Phase::BeforeInit)?;
+        (handle.0 == c::MPI_COMM_SELF).then(|| {
+            let group = Arc::new(Group::single(me.world_rank));
+            let alone = Shared::with_context(shared::SELF_CONTEXT, group, me.p2p.pe().job());
+            Comm::new(me, alone, me.errhandler.initial.get(), None).named(handle.0, "MPI_COMM_SELF")
+        })
     }
 }
 

@@ -127,6 +127,15 @@ impl Group {
         self.rank_of(world).is_some()
     }
 
+    /// World rank of member 0 if the members are consecutive world ranks: known without a look at them, since a
+    /// progression is never kept as a list.
+    pub fn first_of_consecutive(&self) -> Option<u32> {
+        match self.0 {
+            Members::Progression { first, stride: 1, .. } => Some(first as u32),
+            _ => None,
+        }
+    }
+
     /// The members' world ranks in group order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = u32> + '_ {
         // Every rank below the size has a world rank.

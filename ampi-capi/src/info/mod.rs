@@ -68,6 +68,9 @@ impl Object for Info {
     fn table(me: &'static Rank) -> &'static Table<Self> {
         &me.info
     }
+    fn predefined(handle: Handle) -> Option<Self> {
+        (handle.0 == c::MPI_INFO_ENV).then(|| environment(Rank::current().map_or(1, |me| me.world_size)))
+    }
 }
 
 /// Bytes as error texts show them.

@@ -178,7 +178,7 @@ fn tell_sent(pe: &Pe, t: &Transfer) {
 
 fn finish_send(owner: &'static Rank, index: u32) {
     let r = owner.p2p.requests.at(index);
-    r.drop_kept();
+    r.drop_kept(owner.p2p.pools());
     r.complete(owner, Outcome::EMPTY);
 }
 
@@ -207,7 +207,8 @@ pub(super) fn on_received(_: &'static Pe, chare: usize, d: &Delivery<'_>) {
     r.complete(Rank::of_chare(chare), r.outcome());
 }
 
-fn words(a: u64, b: u64) -> [[u8; 8]; 2] {
+/// Two words as the start of a cell's payload.
+pub(super) fn words(a: u64, b: u64) -> [[u8; 8]; 2] {
     [a.to_ne_bytes(), b.to_ne_bytes()]
 }
 

@@ -72,7 +72,7 @@ long double lgammal(long double x) { return lgammal_r(x, &signgam); }
 double gamma(double x) { return lgamma_r(x, &signgam); }
 
 /* digits */
-static char digits[400];
+static COLD char digits[400];
 char *ecvt(double v, int n, int *point, int *negative)
 {
     ecvt_r(v, n, point, negative, digits, sizeof digits);
@@ -96,7 +96,7 @@ char *l64a(long n)
 }
 
 /* names of terminals, users, files */
-static char path_buf[4096];
+static COLD char path_buf[4096];
 char *ttyname(int fd) { return ttyname_r(fd, path_buf, sizeof path_buf) ? NULL : path_buf; }
 char *getlogin(void) { return getlogin_r(path_buf, sizeof path_buf) ? NULL : path_buf; }
 char *ptsname(int fd) { return ptsname_r(fd, path_buf, sizeof path_buf) ? NULL : path_buf; }
@@ -131,7 +131,7 @@ struct ether_addr *ether_aton(const char *s)
 #define STATIC_ENTRY(type, name, params, ...)                                                                            \
     type *name params                                                                                                    \
     {                                                                                                                    \
-        static type entry;                                                                                               \
+        static COLD type entry;                                                                                           \
         static char *buf;                                                                                                \
         static size_t size = 1024;                                                                                       \
         type *found = NULL;                                                                                              \

@@ -10,8 +10,8 @@ static const char *const variable[CATEGORIES] = {
     "LC_CTYPE", "LC_NUMERIC", "LC_TIME",    "LC_COLLATE",   "LC_MONETARY",    "LC_MESSAGES",       NULL,
     "LC_PAPER", "LC_NAME",    "LC_ADDRESS", "LC_TELEPHONE", "LC_MEASUREMENT", "LC_IDENTIFICATION",
 };
-static char names[CATEGORIES][64];
-static char answer[CATEGORIES * 80];
+static COLD char names[CATEGORIES][64];
+static COLD char answer[CATEGORIES * 80];
 static locale_t in_use; /* NULL: "C", as at the start */
 
 static const char *name_of(int c) { return names[c][0] ? names[c] : "C"; }

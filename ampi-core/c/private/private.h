@@ -4,7 +4,8 @@
  * variable here is private to a rank and moves with it; no code in the runtime is needed for that. Functions keep glibc's
  * names and behaviour. Files: one per family.
  *
- * Build: cc -O2 -fPIC -shared -fno-builtin -Wl,-soname,libampi_private.so -o libampi_private.so *.c -lm
+ * Build: cc -O2 -fPIC -shared -fno-builtin -Wl,-soname,libampi_private.so $LAYOUT -o libampi_private.so *.c -lm
+ * where LAYOUT=-Wl,-z,norelro,-z,noseparate-code,--sort-section=name (fewest pages per rank; nothing depends on it)
  *
  * Rules:
  * 1. A variable that programs see (environ, optind, stdout, ...) has default visibility and is reached through the GOT,
@@ -24,6 +25,8 @@
 
 #define HIDDEN __attribute__((visibility("hidden")))
 #define ALIAS(of) __attribute__((alias(#of)))
+/* A large variable that few ranks use: after all others, which then fit into one page together with the GOT. */
+#define COLD __attribute__((section(".bss.cold")))
 
 /* What the runtime asks of a rank's library. Handed over once, by the constructor. */
 struct ampi_private_ops {

@@ -6,7 +6,7 @@
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct random_data state;
-static int32_t table[32]; /* 128 bytes: the default generator */
+static COLD int32_t table[32]; /* 128 bytes: the default generator */
 static struct drand48_data state48;
 
 /* Locks, and seeds with 1 at the first use, as if srandom(1) had been called. */

@@ -33,7 +33,7 @@ extern void _IO_link_in(void *);
 
 /* ---- the streams over 0, 1, 2 */
 
-static char in_buf[4096], out_buf[8192], held[8192];
+static COLD char in_buf[4096], out_buf[8192], held[8192];
 static size_t held_len;
 struct std {
     int fd;

@@ -6,7 +6,7 @@
 //!   (dlmalloc)                                        (big blocks, mmap, sbrk)
 //! ```
 //!
-//! Small blocks come from `dlmalloc`, whose whole state is a struct in the slot; it grows upwards in steps of 64 KiB and
+//! Small blocks come from `dlmalloc`, whose whole state is a struct in the slot; it grows upwards in steps of 4 to 64 KiB and
 //! gives a large free tail back. Blocks of at least `big_min` bytes are page regions that grow downwards from the end and
 //! are given back the moment they are freed. As in glibc `big_min` adapts: a freed region raises it (up to 32 MiB), so
 //! that a program which allocates the same large array again and again does not fault it in again each time.

@@ -3,7 +3,7 @@
 //! ```text
 //! 0x1000_0000_0000                                                        (47 bits end at 0x7fff_ffff_ffff)
 //! | slot 0 | slot 1 | ... | slot n-1 | slot n: the one image of --isolate=none |
-//!   ^ stride = a power of two + 2 MiB + 64 KiB (page-table entries of equal offsets fall into different cache sets)
+//!   ^ stride: a power of two and 4 MiB; in it the slot is shifted by its skew
 //! ```
 //!
 //! Invariants:

@@ -82,6 +82,15 @@ pub(crate) fn static_tls_info() -> Option<(usize, usize)> {
     }
 }
 
+/// Bytes of the thread descriptor, which [`static_tls_info`] counts as static TLS; 0 if unknown.
+pub(crate) fn descriptor_bytes() -> usize {
+    // SAFETY: a u32 in every glibc (the debugger interface).
+    let bytes = unsafe {
+        (libc::dlsym(libc::RTLD_DEFAULT, c"_thread_db_sizeof_pthread".as_ptr()) as *const u32).as_ref()
+    };
+    bytes.map_or(0, |&b| b as usize)
+}
+
 /// Total memory of the host; 16 GiB if it does not say.
 fn host_memory() -> usize {
     // SAFETY: plain queries.
@@ -101,10 +110,10 @@ fn layout(c: &ArenaConfig) -> Result<Geometry> {
         ));
     }
     let (tls_size, _) = static_tls_info().ok_or_else(|| setting("C library", NOT_GLIBC.into()))?;
-    // The size that glibc reports includes the thread descriptor above the thread pointer: a little too much room.
-    let tls_bytes = up(tls_size, PAGE);
-    let stack_end = GUARD_BYTES + up(c.stack_bytes, PAGE);
-    let thread_pointer = stack_end + tls_bytes;
+    let tls_bytes = up(tls_size.saturating_sub(descriptor_bytes()), 64);
+    let thread_pointer = up(GUARD_BYTES + up(c.stack_bytes, PAGE) + tls_bytes, PAGE);
+    // The libraries' variables end up right above the stack's top, in the page that is touched anyway.
+    let stack_end = thread_pointer - tls_bytes;
     let image = up(thread_pointer + 2 * PAGE + c.control_bytes, SLOT_ALIGN);
     let heap = up(image + c.image_bytes, PAGE);
     let slots_total = c.slots + 1;
@@ -116,7 +125,8 @@ fn layout(c: &ArenaConfig) -> Result<Geometry> {
     let least = heap + (32 << 20);
     let power = want.max(least).next_power_of_two();
     // Not a power of two, so that equal offsets in different slots do not share cache sets of page-table entries.
-    let stride = power + (2 << 20) + SLOT_ALIGN;
+    let stride = power + 2 * TABLE_SPAN;
+    let (lead, skews) = skew(stack_end, heap);
     if stride.checked_mul(slots_total).is_none_or(|n| n > LIMIT - BASE) {
         let why = format!(
             "{slots_total} slots of {stride} bytes do not fit into {} TiB of addresses",
@@ -124,9 +134,36 @@ fn layout(c: &ArenaConfig) -> Result<Geometry> {
         );
         return Err(setting("--slot-size", why));
     }
-    let dlopen = stride - up((stride / 4).clamp(16 << 20, 2 << 30), SLOT_ALIGN);
+    let end = power;
+    let dlopen = end - up((end / 4).clamp(16 << 20, 2 << 30), SLOT_ALIGN);
     let shared = matches!(c.backing, Backing::Shared(_));
-    Ok(Geometry { slots_total, stride, stack_end, thread_pointer, image, heap, dlopen, shared })
+    Ok(Geometry {
+        slots_total,
+        stride,
+        lead,
+        skews,
+        end,
+        stack_end,
+        thread_pointer,
+        image,
+        heap,
+        dlopen,
+        shared,
+    })
+}
+
+/// Addresses that one page of page table describes.
+const TABLE_SPAN: usize = 2 << 20;
+
+/// How far slots are shifted: by how much the first, and in how many steps of [`SLOT_ALIGN`] those after it. From the
+/// stack's top to the first heap pages a slot stays in one block of [`TABLE_SPAN`] if that is possible.
+fn skew(stack_end: usize, heap: usize) -> (usize, usize) {
+    let first = (stack_end - GUARD_BYTES) / SLOT_ALIGN * SLOT_ALIGN;
+    let used = up(heap + SLOT_ALIGN - first, SLOT_ALIGN);
+    if used > TABLE_SPAN {
+        return (0, TABLE_SPAN / SLOT_ALIGN);
+    }
+    (up(first, TABLE_SPAN) - first, (TABLE_SPAN - used) / SLOT_ALIGN + 1)
 }
 
 const NOT_GLIBC: &str =
@@ -262,6 +299,22 @@ mod tests {
             );
             assert_eq!((g.image % SLOT_ALIGN, g.stride % SLOT_ALIGN, g.thread_pointer % PAGE), (0, 0, 0));
             assert!(!g.stride.is_power_of_two() && g.stride * g.slots_total <= LIMIT - BASE);
+            assert!(g.dlopen < g.end && g.lead + (g.skews - 1) * SLOT_ALIGN + g.end <= g.stride);
+        }
+    }
+
+    #[test]
+    fn a_small_rank_needs_one_page_of_page_table() {
+        for stack in [64 << 10, 256 << 10, 1 << 20, 8 << 20] {
+            let mut c = ArenaConfig::new(1000);
+            (c.stack_bytes, c.image_bytes) = (stack, 128 << 10);
+            let g = layout(&c).unwrap();
+            let block =
+                |i: usize, at: usize| (i * g.stride + g.lead + i % g.skews * SLOT_ALIGN + at) / TABLE_SPAN;
+            for i in 0..g.slots_total {
+                assert_eq!(block(i, g.stack_end - PAGE), block(i, g.heap + PAGE), "slot {i}, stack {stack}");
+            }
+            assert!(g.skews > 4, "page-table entries of neighbours share cache sets");
         }
     }
 

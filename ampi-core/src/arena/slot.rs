@@ -1,19 +1,23 @@
 //! One slot: the address range of one rank and what lies where in it.
 //!
 //! ```text
-//! base                                                                                       base + stride
-//! | guard | stack ...... top | static TLS ... | TCB dtv Guest | image: program + libraries | heap ....... | dlopen |
-//!  never     grows down        thread pointer ^                 template 0 at offset 0        grows up
-//!  mapped    from the top                      control area
+//! BASE + index * stride                                                                  BASE + (index + 1) * stride
+//! | skew | guard | stack ...... top | static TLS ... | TCB dtv Guest | image: program + libraries | heap .... | dlopen | |
+//!  never  never     grows down        thread pointer ^                 template 0 at offset 0       grows up
+//!  mapped mapped    from the top                      control area
+//!         ^ base: offsets count from here
 //! ```
 //!
-//! What a small rank touches (stack top, the ends of the TLS block, TCB, data, first heap pages) is kept together so
-//! that it needs few page-table pages. Every offset from the image's first byte is the same in all slots: a template
-//! is relocated by adding one number.
+//! What a small rank touches (stack top, the ends of the TLS block, TCB, data, first heap pages) is kept together: the
+//! stack's top shares a page with the libraries' thread-locals, and where program and libraries are small the skew puts
+//! all of it into one 2 MiB block of addresses, so that a rank needs one page of page table. The skew of neighbouring
+//! slots differs, so that their page-table entries fall into different cache sets. Every offset from the image's first
+//! byte is the same in all slots: a template is relocated by adding one number.
 //!
 //! Invariants:
-//! 1. A slot's first [`GUARD_BYTES`] are never mapped: a stack that overflows faults there.
-//! 2. All areas start at page boundaries; the image starts at a multiple of [`SLOT_ALIGN`].
+//! 1. A slot's first [`GUARD_BYTES`], and the skew before it, are never mapped: a stack that overflows faults there.
+//! 2. All areas start at page boundaries but the end of the stack, which is the start of the control area; the image
+//!    starts at a multiple of [`SLOT_ALIGN`].
 //! 3. `Slot` is only a number. The areas may be unmapped (rank not here); asking for addresses is always fine.
 
 use super::{BASE, GEOMETRY, geometry};
@@ -30,7 +34,14 @@ pub const SLOT_ALIGN: usize = 64 << 10;
 pub(crate) struct Geometry {
     /// Slots of ranks plus the one of the shared image.
     pub slots_total: usize,
+    /// Distance of slots without their skew.
     pub stride: usize,
+    /// Skew of slot 0.
+    pub lead: usize,
+    /// Slot i has i mod `skews` times [`SLOT_ALIGN`] more skew than slot 0.
+    pub skews: usize,
+    /// End of a slot's last area.
+    pub end: usize,
     pub stack_end: usize,
     pub thread_pointer: usize,
     pub image: usize,
@@ -71,10 +82,11 @@ impl Slot {
         self.index
     }
 
-    /// First address (of the guard).
+    /// First address (of the guard) after the skew.
     #[inline]
     pub fn base(self) -> usize {
-        BASE + self.index as usize * geo().stride
+        let (g, i) = (geo(), self.index as usize);
+        BASE + i * g.stride + g.lead + i % g.skews * SLOT_ALIGN
     }
 
     fn area(self, from: usize, to: usize) -> Range<usize> {
@@ -83,17 +95,17 @@ impl Slot {
 
     /// The whole slot, guard included.
     pub fn range(self) -> Range<usize> {
-        self.area(0, geo().stride)
+        self.area(0, geo().end)
     }
 
     /// All that is ever mapped.
     pub fn mapped(self) -> Range<usize> {
-        self.area(GUARD_BYTES, geo().stride)
+        self.area(GUARD_BYTES, geo().end)
     }
 
     /// Addresses whose access means that the stack overflowed.
     pub fn guard(self) -> Range<usize> {
-        self.area(0, GUARD_BYTES)
+        BASE + self.index as usize * geo().stride..self.base() + GUARD_BYTES
     }
 
     /// The stack; a rank uses it downwards from the end (see `Guest::stack` for the part below its arguments).
@@ -124,7 +136,7 @@ impl Slot {
 
     /// Libraries opened later.
     pub fn dlopen(self) -> Range<usize> {
-        self.area(geo().dlopen, geo().stride)
+        self.area(geo().dlopen, geo().end)
     }
 
     /// Memory of slots is a shared memfd (freed pages go back with MADV_REMOVE) rather than private.
@@ -140,5 +152,5 @@ pub(crate) fn dlopen_offset() -> Option<usize> {
 
 /// Bytes of a slot's dlopen area.
 pub(crate) fn dlopen_bytes() -> Option<usize> {
-    geometry().map(|g| g.stride - g.dlopen)
+    geometry().map(|g| g.end - g.dlopen)
 }

@@ -29,9 +29,10 @@ const RUNNING: u32 = 1;
 const STARTED: u32 = 2;
 const ENDED: u32 = 3;
 
-/// Distance between the stack tops of neighbouring ranks, so that they do not share cache sets.
+/// Distance between the stack tops of neighbouring ranks, so that they do not share cache sets; modulo the size of a page,
+/// which is as far as the sets of the first-level cache reach.
 const COLOUR_STEP: usize = 320;
-const COLOURS: usize = 64;
+const COLOUR_RANGE: usize = 4096;
 
 /// Writes strings and the entry block below the stack's top; returns where the block lies.
 pub(super) fn prepare_stack(
@@ -47,14 +48,14 @@ pub(super) fn prepare_stack(
     let exe = program.c_path.as_bytes_with_nul();
     let aux = auxiliary_vector(program, base);
     let words = 1 + args.len() + 1 + env.len() + 1 + 2 * (aux.len() + 3);
-    let need = COLOURS * COLOUR_STEP + strings + exe.len() + 64 + words * 8;
+    let need = COLOUR_RANGE + strings + exe.len() + 64 + words * 8;
     if need + (16 << 10) > stack.len() {
         return Err(Error::Setting {
             name: "--stack-size".into(),
             why: format!("arguments and environment take {need} of {} bytes of stack; raise it", stack.len()),
         });
     }
-    let mut top = stack.end - rank as usize % COLOURS * COLOUR_STEP;
+    let mut top = stack.end - rank as usize * COLOUR_STEP % COLOUR_RANGE;
     let mut push = |bytes: &[u8]| {
         top -= bytes.len();
         // SAFETY: inside the rank's mapped stack by the check above.

@@ -36,9 +36,7 @@ pub const RANK_TID: u32 = 0x2000_0000;
 const MULTIPLE_THREADS: usize = 0x18;
 
 struct Pristine {
-    /// Bytes of static TLS that a block has below its thread pointer.
-    below: usize,
-    /// Pages that are not all zero: (offset from the thread pointer, bytes).
+    /// Parts that are not zero, at most a page each: (offset from the thread pointer, bytes).
     pages: Vec<(isize, Box<[u8]>)>,
     /// The thread descriptor; `relative` lists the words that are offsets from the thread pointer.
     descriptor: Vec<usize>,
@@ -150,8 +148,11 @@ unsafe fn read_pristine(
     for at in (tp - below..tp).step_by(PAGE) {
         // SAFETY: inside the block.
         let page = unsafe { std::slice::from_raw_parts(at as *const u8, PAGE) };
-        if page.iter().any(|&b| b != 0) {
-            pages.push((at as isize - tp as isize, page.into()));
+        // without its zeros at both ends: the block's first page is the stack's last
+        if let Some(first) = page.iter().position(|&b| b != 0)
+            && let Some(last) = page.iter().rposition(|&b| b != 0)
+        {
+            pages.push(((at + first) as isize - tp as isize, page[first..=last].into()));
         }
     }
     // SAFETY: the descriptor of the block.
@@ -181,7 +182,6 @@ unsafe fn read_pristine(
     // SAFETY: `__rseq_offset` is a ptrdiff_t where it exists (2.35).
     let rseq_offset = need(c"__rseq_offset").ok().map(|p| unsafe { *(p as *const isize) });
     Ok(Pristine {
-        below,
         pages,
         descriptor,
         relative,
@@ -226,7 +226,7 @@ pub fn guest_offset() -> Result<usize> {
 pub fn build(slot: Slot, rank: u32) -> Result<usize> {
     let p = pristine()?;
     let tp = slot.thread_pointer();
-    if slot.control().start + p.below > tp {
+    if p.pages.iter().any(|(offset, _)| tp as isize + offset < slot.control().start as isize) {
         return Err(Error::Memory {
             what: format!("the thread block of rank {rank}"),
             why: "a library with large thread-local storage was loaded after the arena was laid out".into(),

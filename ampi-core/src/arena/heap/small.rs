@@ -25,6 +25,8 @@ const FLAGS: usize = 7;
 const WORD: usize = size_of::<usize>();
 /// Smallest chunk of dlmalloc.
 const MIN_CHUNK: usize = 4 * WORD;
+/// The segment grows by at most this at a time, unless a block needs more.
+const STEP_MAX: usize = 64 << 10;
 
 pub struct Small {
     dl: dlmalloc::Dlmalloc<Segment>,
@@ -43,9 +45,13 @@ struct Segment {
 unsafe impl dlmalloc::Allocator for Segment {
     fn alloc(&self, size: usize) -> (*mut u8, usize, u32) {
         let at = self.end.get();
-        if size > self.limit.get() - at {
+        let room = self.limit.get() - at;
+        if size > room {
             return (std::ptr::null_mut(), 0, 0);
         }
+        // dlmalloc writes a word at the end of what it gets, so a small heap must get little: it grows by its own size.
+        let step = (at - self.start).clamp(pages::PAGE, STEP_MAX);
+        let size = size.next_multiple_of(step).min(room);
         self.end.set(at + size);
         self.dirty_end.set(self.dirty_end.get().max(at + size));
         (at as *mut u8, size, 0)
@@ -98,7 +104,10 @@ impl Small {
             keep: Cell::new(4 << 20),
             shared,
         };
-        Small { dl: dlmalloc::Dlmalloc::new_with_allocator(seg) }
+        let mut dl = dlmalloc::Dlmalloc::new_with_allocator(seg);
+        let accepted = dl.set_granularity(pages::PAGE);
+        debug_assert!(accepted, "a page is a power of two");
+        Small { dl }
     }
 
     /// Where dlmalloc's segment ends.
