@@ -13,6 +13,7 @@ use super::slot::{GUARD_BYTES, Geometry, PAGE, SLOT_ALIGN, Slot};
 use super::{BASE, GEOMETRY, LIMIT};
 use crate::error::{Error, Result};
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, mmap_anonymous, munmap};
+use std::ops::Range;
 use std::os::fd::OwnedFd;
 use std::sync::OnceLock;
 
@@ -256,6 +257,17 @@ impl Slot {
             let _ = unsafe { madvise(at, r.len(), Advice::LinuxNoHugepage) };
         }
         Ok(())
+    }
+
+    /// Commits the pages of `range`, which lies in this mapped slot and is about to be written: one system call costs
+    /// less than a page fault for each. Best effort.
+    pub(crate) fn commit(self, range: Range<usize>) {
+        let (start, end) = (range.start / PAGE * PAGE, up(range.end, PAGE));
+        debug_assert!(self.mapped().start <= start && end <= self.mapped().end);
+        if end - start > PAGE {
+            // SAFETY: changes no contents; kernels before 5.14 refuse.
+            let _ = unsafe { madvise(start as *mut _, end - start, Advice::LinuxPopulateWrite) };
+        }
     }
 
     /// Unmaps the slot. The rank must have ended or left.
