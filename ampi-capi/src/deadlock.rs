@@ -62,8 +62,8 @@ fn what(me: &'static Rank) -> Waits {
         let (whom, text) = source_and_tag(me, &p);
         return Waits::Message { whom, text };
     }
-    let awaited = me.p2p.requests.live().into_iter().find(|r| r.is_awaited());
-    match awaited {
+    let awaited: Vec<_> = me.p2p.requests.live().into_iter().filter(|r| r.is_awaited()).collect();
+    let mut what = match awaited.first().copied() {
         Some(r) if r.kind() == Kind::Receive => {
             let (whom, text) = source_and_tag(me, &crate::pt2pt::queue::Entry::pattern(r));
             Waits::Message { whom, text }
@@ -75,7 +75,11 @@ fn what(me: &'static Rank) -> Waits {
         }
         Some(_) => Waits::Message { whom: None, text: "for a nonblocking collective to complete".into() },
         None => Waits::Unknown,
+    };
+    if let (Waits::Message { text, .. }, n @ 2..) = (&mut what, awaited.len()) {
+        let _ = write!(text, " (and for {} more)", n - 1);
     }
+    what
 }
 
 /// The report. Ranks that have ended are not in it, except as those for whom others wait.
@@ -96,7 +100,11 @@ fn report(job: &Job, ranks: u32) -> String {
             Waits::Message { text, .. } | Waits::Meeting { text, .. } => text.as_str(),
             Waits::Unknown => "for something that is not MPI's",
         };
-        let _ = writeln!(text, "  rank {} in {} waits {words}", w.rank, w.function);
+        let gone = match w.what {
+            Waits::Message { whom: Some(r), .. } if all[r as usize].ended.get() => ", which has ended",
+            _ => "",
+        };
+        let _ = writeln!(text, "  rank {} in {} waits {words}{gone}", w.rank, w.function);
     }
     if waiting.len() > DESCRIBED {
         let _ = writeln!(text, "  … and {} more", waiting.len() - DESCRIBED);
@@ -169,6 +177,9 @@ pub fn found(job: &'static Job, ranks: u32, policy: Deadlock) {
     });
     if policy == Deadlock::Off || !running {
         return;
+    }
+    if policy == Deadlock::Report {
+        ampi_core::fault::begin_report(1);
     }
     let text = report(job, ranks);
     eprint!("ampi: {text}");

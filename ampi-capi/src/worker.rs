@@ -16,7 +16,7 @@ use crate::comm::shared::WORLD_CONTEXT;
 use crate::group::Group;
 use crate::pt2pt::message::Pools;
 use crate::rank::{Phase, Rank};
-use crate::{coll, deadlock, errhandler, pt2pt};
+use crate::{coll, deadlock, errhandler, fault, output, pt2pt};
 use ampi_core::arena::{Arena, ArenaConfig};
 use ampi_core::current;
 use ampi_core::error::{Error, Result};
@@ -57,8 +57,20 @@ pub fn world() -> &'static Arc<Shared> {
     &the_world().shared
 }
 
-/// Ends the process at once, with everything in it. Only stderr, which is unbuffered, is known to be written.
+/// Rank `number` of the job; `None` before the world is made.
+pub fn rank(number: u32) -> Option<&'static Rank> {
+    let world = WORLD.get().filter(|w| number < w.ranks)?;
+    Some(Rank::of_chare(world.job.find(number).0))
+}
+
+/// Whether the calling thread was created by a rank.
+pub fn in_guest_thread() -> bool {
+    current::word(current::FLAGS) & current::FLAG_GUEST_THREAD != 0
+}
+
+/// Ends the process at once, with everything in it. What the ranks' libc has buffered is lost, what they wrote is not.
 pub fn leave(code: i32) -> ! {
+    output::end();
     // SAFETY: _exit has no preconditions.
     unsafe { libc::_exit(code) }
 }
@@ -75,13 +87,15 @@ fn abort_job(rank: &'static Rank, why: &str, exit_code: i32) -> ! {
     } else {
         format!("rank {}", rank.world_rank)
     };
+    // exit codes are a byte; an error must not look like success
+    let code = exit_code & 0xff;
+    let code = if code == 0 && exit_code != 0 { 1 } else { code };
+    ampi_core::fault::begin_report(code);
     if let Some(guest) = Guest::current() {
         image::libc::flush(guest);
     }
     let _ = writeln!(std::io::stderr(), "ampi: {at}: {why}");
-    // exit codes are a byte; an error must not look like success
-    let code = exit_code & 0xff;
-    leave(if code == 0 && exit_code != 0 { 1 } else { code })
+    leave(code)
 }
 
 fn on_stuck() {
@@ -176,6 +190,9 @@ fn prepare(args: &[OsString]) -> Result<Option<Plan>> {
             why: "it is started by ampirun, which describes the job in its environment".into(),
         });
     };
+    // To libc ranks look like threads, and it would give them an arena each.
+    // SAFETY: no other thread exists yet.
+    unsafe { libc::mallopt(libc::M_ARENA_MAX, spec.pes as i32) };
     switch::use_reference(std::env::var_os("AMPI_SWITCH").is_some_and(|v| v == "corosensei"));
     let options = image::Options {
         isolate: match spec.isolate {
@@ -195,6 +212,7 @@ fn prepare(args: &[OsString]) -> Result<Option<Plan>> {
     let arena = Arena::reserve(ArenaConfig {
         stack_bytes: spec.stack_bytes,
         image_bytes: program.image_bytes(),
+        image_align: program.image_align(),
         ..ArenaConfig::new(spec.ranks)
     })?;
     if spec.verbose {
@@ -253,18 +271,25 @@ impl Host for Services {
 
     fn fatal(&self, why: &str, exit_code: i32) -> ! {
         match Rank::current() {
-            Some(rank) => abort_job(rank, why, exit_code),
-            None => {
-                let _ = writeln!(std::io::stderr(), "ampi: {why}");
-                leave(exit_code)
-            }
+            // sent from outside: the stack tells nothing
+            Some(rank) if why.starts_with("was ended by signal") => abort_job(rank, why, exit_code),
+            _ => fault::fatal(why, exit_code),
         }
+    }
+
+    fn thread_began(&self) {
+        the_world().job.hold();
+    }
+
+    fn thread_ended(&self) {
+        the_world().job.release();
     }
 }
 
 /// The rank has ended; its stack is not used again.
 fn end_of(rank: &'static Rank, code: i32) -> ! {
     rank.ended.set(true);
+    output::end_of(rank.world_rank);
     if code & 0xff != 0 {
         // the first one counts
         let _ = EXIT_CODE.compare_exchange(0, code & 0xff, Ordering::SeqCst, Ordering::SeqCst);
@@ -277,8 +302,10 @@ fn end_of(rank: &'static Rank, code: i32) -> ! {
 
 fn run(plan: Plan) -> i32 {
     static SERVICES: Services = Services;
+    output::install(&plan.spec);
     image::host::install(&SERVICES);
     image::libc::install(image::libc_hooks());
+    fault::install();
     let plan: &'static Plan = Box::leak(Box::new(plan));
     if plan.spec.report_bindings {
         report_bindings(plan);
@@ -296,9 +323,8 @@ fn run(plan: Plan) -> i32 {
     }
     serve(plan, 0);
     for t in threads {
-        if t.join().is_err() {
-            leave(1); // the panic has been reported
-        }
+        // a panic has ended the process
+        let _ = t.join();
     }
     leave(EXIT_CODE.load(Ordering::SeqCst))
 }
@@ -324,6 +350,7 @@ fn serve(plan: &'static Plan, id: PeId) {
         let _ = writeln!(std::io::stderr(), "ampi: PE {id}: {e}");
     }
     let pe = Pe::start(plan.job, id);
+    ampi_core::fault::protect(pe);
     let pools: &'static Pools = Box::leak(Box::default());
     for r in 0..plan.spec.ranks as u32 {
         let (address, home) = plan.job.find(r);

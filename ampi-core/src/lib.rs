@@ -11,10 +11,12 @@
 //! | [`image`] | the ELF loader: private images, their libc, their start and end |
 //! | [`net`] | moving one message cell from PE to PE |
 //! | [`pe`] | scheduler, tasks, timers, idle policy |
+//! | [`fault`] | faults of the running code: whose, where, with which stack |
 
 pub mod arena;
 pub mod current;
 pub mod error;
+pub mod fault;
 pub mod image;
 pub mod job;
 pub mod net;

@@ -60,7 +60,9 @@ pub fn build() -> Result<PathBuf, String> {
     packages::need(For::Build)?;
     let repository = repository();
     let root = repository.join("target/ampi");
-    run(cargo().args(["build", "--release", "-p", "ampi-capi", "-p", "ampi-wrappers"]))?;
+    // The staticlib alone: cargo leaves out link-time optimization where the same compilation also makes an rlib.
+    run(cargo().args(["rustc", "--release", "-p", "ampi-capi", "--lib", "--crate-type", "staticlib"]))?;
+    run(cargo().args(["build", "--release", "-p", "ampi-wrappers"]))?;
     let release = repository.join("target/release");
     headers(&repository, &root)?;
     library(&release, &root)?;

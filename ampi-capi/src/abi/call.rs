@@ -7,6 +7,7 @@ use crate::error::MpiError;
 use crate::mpi_err;
 use crate::rank::{Phase, Rank, guest_thread_entry};
 use ampi_core::current;
+use ampi_core::image::libc::signals;
 
 /// The calling rank, if nothing speaks against the call; `None`: ask [`enter_slowly`]. `early`: the function may be
 /// called before `MPI_Init` and after `MPI_Finalize`.
@@ -14,7 +15,8 @@ use ampi_core::current;
 pub fn enter(function: &'static str, early: bool) -> Option<&'static Rank> {
     let me = Rank::current()?;
     let quick = (early || me.phase.get() == Phase::Running)
-        && current::word(current::FLAGS) & current::FLAG_GUEST_THREAD == 0;
+        && current::word(current::FLAGS) & current::FLAG_GUEST_THREAD == 0
+        && !signals::in_use();
     if quick {
         me.function.set(function);
     }
@@ -32,6 +34,11 @@ pub fn enter_slowly(function: &'static str, early: bool) -> Result<&'static Rank
     };
     if current::word(current::FLAGS) & current::FLAG_GUEST_THREAD != 0 {
         guest_thread_entry(me, function);
+    } else {
+        me.function.set(function);
+        if signals::in_use() {
+            signals::safe_point();
+        }
     }
     let refused = match me.phase.get() {
         _ if early => return Ok(me),

@@ -66,7 +66,7 @@ impl Reduction {
     }
 
     pub(super) fn is_small(&self, n: usize) -> bool {
-        matches!(self.how, How::User(..)) || self.count * self.ty.size() * n as i64 <= SMALL_BYTES
+        matches!(self.how, How::User(..)) || self.count * self.ty.extent() * n as i64 <= SMALL_BYTES
     }
 
     pub(super) fn phases(&self) -> u32 {
@@ -113,8 +113,9 @@ pub(super) fn run(board: &Board, phase: u32, pe: Option<PeId>, executor: &Reduct
                 }
             };
             let slice = |i: usize| (executor.count as i128 * i as i128 / of as i128) as i64;
-            let fold =
-                Fold { board, kernel, size: executor.ty.size(), lb: executor.ty.true_lb(), what: executor };
+            let ty = &executor.ty;
+            let gap = ty.extent() - ty.true_extent();
+            let fold = Fold { board, kernel, step: ty.extent(), gap, what: executor };
             if phase == 0 {
                 fold.slice(slice(k), slice(k + 1));
             } else {
@@ -127,12 +128,13 @@ pub(super) fn run(board: &Board, phase: u32, pe: Option<PeId>, executor: &Reduct
     }
 }
 
-/// A predefined operation on elements that lie densely.
+/// A predefined operation on elements that lie an extent apart. (Predefined types start at their address.)
 struct Fold<'a> {
     board: &'a Board,
     kernel: Kernel,
-    size: i64,
-    lb: i64,
+    /// Bytes from element to element, and unused ones at the end of each (pairs of value and index).
+    step: i64,
+    gap: i64,
     what: &'a Reduction,
 }
 
@@ -143,7 +145,7 @@ impl Fold<'_> {
         let accumulator = Address((block.as_mut_ptr() as usize + 15) & !15);
         let mut other = [0u64; BLOCK_BYTES / 8 + 4];
         let spare = Address((other.as_mut_ptr() as usize + 15) & !15);
-        let step = (BLOCK_BYTES as i64 / self.size).max(1);
+        let step = (BLOCK_BYTES as i64 / self.step).max(1);
         let mut at = lo;
         while at < hi {
             let n = step.min(hi - at);
@@ -153,16 +155,21 @@ impl Fold<'_> {
     }
 
     fn input(&self, r: usize, at: i64) -> Address {
-        reduction(self.board.call(r)).input().add(self.lb + at * self.size)
+        reduction(self.board.call(r)).input().add(at * self.step)
     }
 
     fn output(&self, r: usize, at: i64) -> Address {
-        reduction(self.board.call(r)).recv.add(self.lb + at * self.size)
+        reduction(self.board.call(r)).recv.add(at * self.step)
+    }
+
+    /// From the first byte of `n` elements to the last that is used.
+    fn bytes(&self, n: i64) -> usize {
+        (n * self.step - if n > 0 { self.gap } else { 0 }) as usize
     }
 
     /// Elements `at..at + n`.
     fn block(&self, at: i64, n: i64, acc: Address, spare: Address) {
-        let bytes = (n * self.size) as usize;
+        let bytes = self.bytes(n);
         let members = self.board.size();
         memory::copy(acc, self.input(0, at), bytes);
         match self.what.shape {
@@ -194,14 +201,14 @@ impl Fold<'_> {
     }
 
     fn scratch(&self, at: i64) -> Address {
-        self.board.scratch((self.what.count * self.size) as usize).add(at * self.size)
+        self.board.scratch((self.what.count * self.step) as usize).add(at * self.step)
     }
 
     /// Phase 1 of a scatter: member `r` gets its part.
     fn deliver(&self, r: usize) {
         let mine = reduction(self.board.call(r));
         let (first, n) = mine.part(r);
-        memory::copy(self.output(r, 0), self.scratch(first), (n * self.size) as usize);
+        memory::copy(self.output(r, 0), self.scratch(first), self.bytes(n));
     }
 }
 

@@ -52,7 +52,7 @@ impl Group {
             self.member("ranks", i, *rank)?;
             if std::mem::replace(&mut chosen[*rank as usize], true) {
                 return mpi_err!(
-                    MPI_ERR_ARG,
+                    MPI_ERR_RANK,
                     "ranks[{i}] is {rank}, which the list names before: ranks must be distinct"
                 );
             }
@@ -85,7 +85,7 @@ impl Group {
             }
             ranks.extend((0..=distance / step).map(|k| (first as i64 + k * step) as i32));
             if ranks.len() > self.size() {
-                return mpi_err!(MPI_ERR_ARG, "{range}: the ranges name a rank twice");
+                return mpi_err!(MPI_ERR_RANK, "{range}: the ranges name a rank twice");
             }
         }
         Ok(ranks)
@@ -177,12 +177,12 @@ mod tests {
         let g = Group::world(4);
         assert_eq!(class(g.incl(&[0, 4])), c::MPI_ERR_RANK);
         assert!(g.incl(&[0, -1]).unwrap_err().detail.contains("ranks[1] is -1"));
-        assert_eq!(class(g.incl(&[2, 1, 2])), c::MPI_ERR_ARG);
-        assert_eq!(class(g.excl(&[3, 3])), c::MPI_ERR_ARG);
+        assert_eq!(class(g.incl(&[2, 1, 2])), c::MPI_ERR_RANK);
+        assert_eq!(class(g.excl(&[3, 3])), c::MPI_ERR_RANK);
         assert_eq!(class(g.range_incl(&[[0, 3, 0]])), c::MPI_ERR_ARG);
         assert_eq!(class(g.range_incl(&[[3, 0, 1]])), c::MPI_ERR_ARG);
         assert_eq!(class(g.range_incl(&[[0, 4, 1]])), c::MPI_ERR_RANK);
-        assert_eq!(class(g.range_incl(&[[0, 2, 1], [2, 3, 1]])), c::MPI_ERR_ARG);
+        assert_eq!(class(g.range_incl(&[[0, 2, 1], [2, 3, 1]])), c::MPI_ERR_RANK);
         assert_eq!(class(g.range_incl(&[[0, i32::MAX, 1]])), c::MPI_ERR_RANK);
         assert_eq!(class(Group::EMPTY.incl(&[0])), c::MPI_ERR_RANK);
         // Last need not be a rank if the stride steps over it.

@@ -99,7 +99,8 @@ fn derived_types_and_duplicates_are_refused() {
 #[test]
 fn arithmetic_and_logic_on_every_type() {
     use PredefinedOp::*;
-    let f: [(PredefinedOp, fn(i64, i64) -> i64); 10] = [
+    type OnNumbers = fn(i64, i64) -> i64;
+    let f: [(PredefinedOp, OnNumbers); 10] = [
         (Sum, |a, b| a + b),
         (Prod, |a, b| a * b),
         (Min, i64::min),

@@ -3,7 +3,7 @@
 
 use super::queue::Pattern;
 use super::request::{Kind, Outcome, Phase, Request, Target};
-use super::{Envelope, Payload, receive, transmit};
+use super::{Envelope, Payload, receive, send_elements, transmit};
 use crate::abi::constants as c;
 use crate::abi::kinds::{From, InDest, InSource, OutHandle, StatusOut, UserBuf};
 use crate::comm::Comm;
@@ -16,25 +16,20 @@ use std::rc::Rc;
 type C<'a> = &'a Rc<Comm>;
 type T<'a> = &'a Rc<Type>;
 
-/// A checked send: where to, and what; `None` to `MPI_PROC_NULL`.
+/// A checked send: where to; `None` to `MPI_PROC_NULL`.
 #[inline(always)]
-pub(super) fn prepare_send(
-    me: &'static Rank,
+pub(super) fn envelope(
     buf: UserBuf,
     count: i64,
     ty: T,
     dest: InDest,
     tag: i32,
     comm: C,
-) -> MpiResult<Option<(Envelope, Payload)>> {
+) -> MpiResult<Option<Envelope>> {
     let Some(dest) = dest.check(comm.size())? else { return Ok(None) };
     ty.check_buffer(buf, "buf", count)?;
-    let e = Envelope {
-        to: comm.world_rank(dest),
-        context: comm.context(),
-        key: (comm.rank() as u64) << 32 | tag as u32 as u64,
-    };
-    Ok(Some((e, Payload::of(me, Address(buf.address()), count, &ty.datatype))))
+    let key = (comm.rank() as u64) << 32 | tag as u32 as u64;
+    Ok(Some(Envelope { to: comm.world_rank(dest), context: comm.context(), key }))
 }
 
 /// A checked receive: what it matches; `None` from `MPI_PROC_NULL`.
@@ -60,8 +55,8 @@ fn blocking_send(
     comm: C,
     synchronous: bool,
 ) -> MpiResult {
-    if let Some((e, payload)) = prepare_send(me, buf, count, ty, dest, tag, comm)?
-        && let Some(r) = transmit(me, &e, payload, synchronous, None)
+    if let Some(e) = envelope(buf, count, ty, dest, tag, comm)?
+        && let Some(r) = send_elements(me, &e, Address(buf.address()), count, &ty.datatype, synchronous, None)
     {
         r.peer.set(e.to);
         super::wait::block_on(me, r);
@@ -123,11 +118,11 @@ fn nonblocking_send(
     synchronous: bool,
     request: OutHandle,
 ) -> MpiResult {
-    let started = prepare_send(me, buf, count, ty, dest, tag, comm)?;
+    let started = envelope(buf, count, ty, dest, tag, comm)?;
     let mut peer = u32::MAX;
-    let pending = started.and_then(|(e, payload)| {
+    let pending = started.and_then(|e| {
         peer = e.to;
-        transmit(me, &e, payload, synchronous, None)
+        send_elements(me, &e, Address(buf.address()), count, &ty.datatype, synchronous, None)
     });
     let r = match pending {
         Some(r) => r,
@@ -143,7 +138,7 @@ fn nonblocking_send(
 #[inline(always)]
 pub(super) fn completed(me: &'static Rank, kind: Kind, outcome: Outcome) -> &'static Request {
     let r = me.p2p.requests.take(kind);
-    r.outcome.set(outcome);
+    r.set_outcome(&outcome);
     r.set_phase(Phase::Complete);
     r
 }
@@ -267,10 +262,10 @@ fn start_both(
     if p.is_some() {
         r.2.check_buffer(r.0, "recvbuf", r.1)?;
     }
-    let sending = prepare_send(me, s.0, s.1, s.2, s.3, s.4, comm)?;
+    let sending = envelope(s.0, s.1, s.2, s.3, s.4, comm)?;
     let receiving = p.map(|p| start_receive(me, r.0, r.1, r.2, p, comm));
-    let sent = sending.and_then(|(e, payload)| {
-        let q = transmit(me, &e, payload, false, None)?;
+    let sent = sending.and_then(|e| {
+        let q = send_elements(me, &e, Address(s.0.address()), s.1, &s.2.datatype, false, None)?;
         q.peer.set(e.to);
         Some(q)
     });

@@ -49,18 +49,22 @@ const RENDEZVOUS: u8 = 2;
 const CLEAR_TO_SEND: u8 = 3;
 const SENT: u8 = 4;
 const RECEIVED: u8 = 5;
+const TAKE_BACK: u8 = 6;
+const TAKEN_BACK: u8 = 7;
 
 /// Kinds of messages this chapter sends, for [`ampi_core::pe::Job::new`].
-pub const HANDLERS: [(u8, Handler); 6] = [
+pub const HANDLERS: [(u8, Handler); 8] = [
     (EAGER_INLINE, on_inline),
     (EAGER_POOLED, on_pooled),
     (RENDEZVOUS, on_rendezvous),
     (CLEAR_TO_SEND, rendezvous::on_clear_to_send),
     (SENT, rendezvous::on_sent),
     (RECEIVED, rendezvous::on_received),
+    (TAKE_BACK, rendezvous::on_take_back),
+    (TAKEN_BACK, rendezvous::on_taken_back),
 ];
 /// First kind that other chapters may use.
-pub const KINDS_USED: u8 = 6;
+pub const KINDS_USED: u8 = 8;
 
 /// Cells behind a full ring from which a sending rank lets others run first.
 const BACKLOG_MAX: usize = 512;
@@ -134,15 +138,7 @@ pub enum Payload {
 }
 
 impl Payload {
-    /// The bytes of `count` elements of `ty` at `buf`: in place where they are contiguous, else packed.
-    #[inline(always)]
-    pub fn of(me: &'static Rank, buf: Address, count: i64, ty: &Arc<Datatype>) -> Payload {
-        match ty.is_contiguous(count) {
-            Some((offset, bytes)) => Payload::Place(buf.add(offset), bytes as usize),
-            None => Payload::packed(me, buf, count, ty),
-        }
-    }
-
+    /// `count` elements of `ty` at `buf`, packed.
     #[cold]
     fn packed(me: &'static Rank, buf: Address, count: i64, ty: &Arc<Datatype>) -> Payload {
         let bytes = (ty.size() * count) as usize;
@@ -157,7 +153,6 @@ impl Payload {
         }
     }
 
-    #[inline(always)]
     fn place(&self) -> (Address, usize) {
         match self {
             Payload::Place(at, n) => (*at, *n),
@@ -172,14 +167,34 @@ impl Target {
     #[inline(always)]
     pub fn of(buf: Address, count: i64, ty: &Arc<Datatype>) -> Target {
         match ty.is_contiguous(count) {
-            Some((offset, bytes)) => Target::Contiguous { at: buf.add(offset), capacity: bytes as usize },
-            None => Target::Typed { at: buf, count, ty: ty.clone(), capacity: (ty.size() * count) as usize },
+            Some((offset, bytes)) => Target { at: buf.add(offset), capacity: bytes as usize, typed: None },
+            None => {
+                let capacity = (ty.size() * count) as usize;
+                Target { at: buf, capacity, typed: Some((count, ty.clone())) }
+            }
         }
     }
 }
 
-/// Sends. Returns `None` when the buffer is free again already, else the request that will tell (`with`, or a new one).
+/// Sends `count` elements of `ty` at `buf`; as [`send_place`].
 #[inline(always)]
+pub fn send_elements(
+    me: &'static Rank,
+    e: &Envelope,
+    buf: Address,
+    count: i64,
+    ty: &Arc<Datatype>,
+    synchronous: bool,
+    with: Option<&'static Request>,
+) -> Option<&'static Request> {
+    match ty.is_contiguous(count) {
+        Some((offset, bytes)) => send_place(me, e, buf.add(offset), bytes as usize, synchronous, with),
+        None => transmit(me, e, Payload::packed(me, buf, count, ty), synchronous, with),
+    }
+}
+
+/// Sends a payload that may be ours; as [`send_place`].
+#[inline(never)]
 pub fn transmit(
     me: &'static Rank,
     e: &Envelope,
@@ -187,21 +202,40 @@ pub fn transmit(
     synchronous: bool,
     with: Option<&'static Request>,
 ) -> Option<&'static Request> {
+    let (at, bytes) = payload.place();
+    let pending = send_place(me, e, at, bytes, synchronous, with);
+    match (pending, payload) {
+        (Some(r), payload) => r.keep_until_done(payload),
+        (None, Payload::Pooled(b, _)) => me.p2p.pools().give_back(b),
+        (None, _) => {}
+    }
+    pending
+}
+
+/// Sends the `bytes` bytes at `at`. Returns `None` when they may be changed again already, else the request that will
+/// tell (`with`, or a new one).
+#[inline(always)]
+pub fn send_place(
+    me: &'static Rank,
+    e: &Envelope,
+    at: Address,
+    bytes: usize,
+    synchronous: bool,
+    with: Option<&'static Request>,
+) -> Option<&'static Request> {
     let pe = me.p2p.pe();
     let (chare, to_pe) = pe.chare(e.to);
-    let (at, bytes) = payload.place();
     if to_pe == pe.id() {
-        return send_here(me, Rank::of_chare(chare), e, payload, synchronous, with);
+        return send_here(me, Rank::of_chare(chare), e, at, bytes, synchronous, with);
     }
     if bytes <= INLINE && !synchronous {
         let head =
             Head { dst: e.to, context: e.context, key: e.key, kind: EAGER_INLINE, inline_len: bytes as u8 };
         pe.send_to(to_pe, &head, memory::view(at, bytes));
-        release(me, payload);
     } else if bytes <= EAGER_BYTES_MAX && !synchronous {
-        send_pooled(me, e, to_pe, payload);
+        send_pooled(me, e, to_pe, at, bytes);
     } else {
-        let r = offer(me, payload, with);
+        let r = offer(me, at, bytes, with);
         rendezvous::announce(pe, to_pe, e, &r.transfer);
         return Some(r);
     }
@@ -212,24 +246,12 @@ pub fn transmit(
 }
 
 #[inline(never)]
-fn send_pooled(me: &'static Rank, e: &Envelope, to_pe: u32, payload: Payload) {
-    let (at, bytes) = payload.place();
-    let buffer = match payload {
-        Payload::Pooled(b, _) => b,
-        other => {
-            let b = me.p2p.pools().buffer(bytes);
-            memory::copy(b.address(), at, bytes);
-            release(me, other);
-            b
-        }
-    };
-    let (address, class) = buffer.into_words();
-    let mut data = [0u8; 24];
-    data[..8].copy_from_slice(&address.to_ne_bytes());
-    data[8..16].copy_from_slice(&(bytes as u64).to_ne_bytes());
-    data[16..].copy_from_slice(&class.to_ne_bytes());
-    let head = Head { dst: e.to, context: e.context, key: e.key, kind: EAGER_POOLED, inline_len: 24 };
-    me.p2p.pe().send_to(to_pe, &head, &data);
+fn send_pooled(me: &'static Rank, e: &Envelope, to_pe: u32, at: Address, bytes: usize) {
+    let buffer = me.p2p.pools().buffer(bytes);
+    memory::copy(buffer.address(), at, bytes);
+    let head = Head { dst: e.to, context: e.context, key: e.key, kind: EAGER_POOLED, inline_len: 16 };
+    let words = rendezvous::words(buffer.into_word(), bytes as u64);
+    me.p2p.pe().send_to(to_pe, &head, words.as_flattened());
 }
 
 /// To a rank of the same PE: match it here.
@@ -238,58 +260,47 @@ fn send_here(
     me: &'static Rank,
     to: &'static Rank,
     e: &Envelope,
-    payload: Payload,
+    at: Address,
+    bytes: usize,
     synchronous: bool,
     with: Option<&'static Request>,
 ) -> Option<&'static Request> {
-    let (at, bytes) = payload.place();
     if let Some(r) = to.p2p.posted.take(&Pattern { key: e.key, mask: EXACT, context: e.context }) {
-        let n = bytes.min(r.target.borrow().capacity());
-        deposit(r, at, n);
-        r.complete(to, settle(e.key, bytes, n));
-        release(me, payload);
+        let n = bytes.min(r.capacity());
+        r.deposit(at, n);
+        r.received(to, e.key, bytes, n);
         return None;
     }
+    leave_here(me, to, e, at, bytes, synchronous, with)
+}
+
+/// No receive of `to`, on the same PE, matches yet.
+#[inline(never)]
+fn leave_here(
+    me: &'static Rank,
+    to: &'static Rank,
+    e: &Envelope,
+    at: Address,
+    bytes: usize,
+    synchronous: bool,
+    with: Option<&'static Request>,
+) -> Option<&'static Request> {
     let pools = me.p2p.pools();
     if bytes > EAGER_BYTES_MAX || synchronous {
-        let r = offer(me, payload, with);
-        let m = pools.message(e.key, e.context, bytes, Body::Remote(&r.transfer));
-        arrived(to, m);
+        let r = offer(me, at, bytes, with);
+        arrived(to, pools.message(e.key, e.context, bytes, Body::Remote(&r.transfer)));
         return Some(r);
     }
-    let m = match payload {
-        Payload::Pooled(b, n) => pools.message(e.key, e.context, n, Body::Pooled(b)),
-        _ => pools.message_of(e.key, e.context, at, bytes),
-    };
-    arrived(to, m);
+    arrived(to, pools.message_of(e.key, e.context, at, bytes));
     None
 }
 
-/// A send request whose transfer offers `payload`.
+/// A send request whose transfer offers the bytes.
 #[inline(never)]
-fn offer(me: &'static Rank, payload: Payload, with: Option<&'static Request>) -> &'static Request {
+fn offer(me: &'static Rank, at: Address, bytes: usize, with: Option<&'static Request>) -> &'static Request {
     let r = with.unwrap_or_else(|| me.p2p.requests.take(Kind::Send));
-    let (at, bytes) = payload.place();
     r.transfer.offer(me, me.p2p.pe().id(), r.index(), at, bytes);
-    match payload {
-        Payload::Place(..) => {}
-        Payload::Heap(h) => r.keep_until_done(h),
-        Payload::Pooled(b, _) => {
-            // synchronous and small: the bytes must outlive the call
-            let h = memory::view(b.address(), bytes).to_vec().into_boxed_slice();
-            r.transfer.offer(me, me.p2p.pe().id(), r.index(), Address(h.as_ptr() as usize), bytes);
-            r.keep_until_done(h);
-            me.p2p.pools().give_back(b);
-        }
-    }
     r
-}
-
-#[inline(always)]
-fn release(me: &Rank, payload: Payload) {
-    if let Payload::Pooled(b, _) = payload {
-        me.p2p.pools().give_back(b);
-    }
 }
 
 /// An unmatched message has come for `to`.
@@ -302,15 +313,6 @@ fn arrived(to: &'static Rank, m: &'static Message) {
     }
 }
 
-/// Puts `n` bytes at `from` where the receive wants them.
-#[inline(always)]
-pub(crate) fn deposit(r: &Request, from: Address, n: usize) {
-    match &*r.target.borrow() {
-        Target::Contiguous { at, .. } => memory::copy(*at, from, n),
-        Target::Typed { at, ty, .. } => memory::unpack(ty, *at, from, n),
-    }
-}
-
 /// What the receive of a message of `bytes` bytes, of which `n` fitted, tells.
 #[inline(always)]
 pub(crate) fn settle(key: u64, bytes: usize, n: usize) -> Outcome {
@@ -320,14 +322,15 @@ pub(crate) fn settle(key: u64, bytes: usize, n: usize) -> Outcome {
         error: if bytes > n { c::MPI_ERR_TRUNCATE } else { c::MPI_SUCCESS },
         cancelled: false,
         bytes: n as u64,
+        sent: bytes as u64,
     }
 }
 
 /// Starts the receive `r` (Active, in no queue): takes a message that is here or posts it.
 #[inline(always)]
 pub fn receive(me: &'static Rank, r: &'static Request, pattern: Pattern, target: Target) {
-    r.pattern.set(pattern);
-    *r.target.borrow_mut() = target;
+    r.set_pattern(&pattern);
+    r.set_target(target);
     if !me.p2p.unexpected.is_empty()
         && let Some(m) = me.p2p.unexpected.take(&pattern)
     {
@@ -345,10 +348,10 @@ pub fn consume(me: &'static Rank, r: &'static Request, m: &'static Message) {
         return rendezvous::pull(me, r, t, key);
     }
     let bytes = m.bytes.get();
-    let n = bytes.min(r.target.borrow().capacity());
-    m.with_bytes(|from| deposit(r, from, n));
+    let n = bytes.min(r.capacity());
+    m.with_bytes(|from| r.deposit(from, n));
     me.p2p.pools().recycle(m);
-    r.complete(me, settle(key, bytes, n));
+    r.received(me, key, bytes, n);
 }
 
 #[inline(always)]
@@ -362,9 +365,9 @@ fn on_inline(_: &'static Pe, chare: usize, d: &Delivery<'_>) {
     let bytes = d.head.inline_len as usize;
     let from = Address(d.data.as_ptr() as usize);
     if let Some(r) = me.p2p.posted.take(&p) {
-        let n = bytes.min(r.target.borrow().capacity());
-        deposit(r, from, n);
-        r.complete(me, settle(p.key, bytes, n));
+        let n = bytes.min(r.capacity());
+        r.deposit(from, n);
+        r.received(me, p.key, bytes, n);
     } else {
         arrived(me, me.p2p.pools().message_of(p.key, p.context, from, bytes));
     }
@@ -373,14 +376,13 @@ fn on_inline(_: &'static Pe, chare: usize, d: &Delivery<'_>) {
 fn on_pooled(_: &'static Pe, chare: usize, d: &Delivery<'_>) {
     let me = Rank::of_chare(chare);
     let p = matching(d);
-    let (address, bytes) = rendezvous::read_words(d);
-    let class = u64::from_ne_bytes(d.data[16..24].try_into().expect("eight bytes"));
-    let (buffer, bytes) = (Buffer::from_words(address, class), bytes as usize);
+    let (buffer, bytes) = rendezvous::read_words(d);
+    let (buffer, bytes) = (Buffer::from_word(buffer), bytes as usize);
     if let Some(r) = me.p2p.posted.take(&p) {
-        let n = bytes.min(r.target.borrow().capacity());
-        deposit(r, buffer.address(), n);
+        let n = bytes.min(r.capacity());
+        r.deposit(buffer.address(), n);
         me.p2p.pools().give_back(buffer);
-        r.complete(me, settle(p.key, bytes, n));
+        r.received(me, p.key, bytes, n);
     } else {
         arrived(me, me.p2p.pools().message(p.key, p.context, bytes, Body::Pooled(buffer)));
     }

@@ -4,7 +4,7 @@
 use super::calls::pattern;
 use super::queue::Pattern;
 use super::request::{Kind, Outcome, Phase, Request, Target};
-use super::{Envelope, Payload, receive, transmit};
+use super::{Envelope, receive, send_elements};
 use crate::abi::kinds::{Array, InDest, InOut, InSource, OutHandle, UserBuf};
 use crate::comm::Comm;
 use crate::datatype::Datatype;
@@ -140,10 +140,10 @@ fn begin(me: &'static Rank, handle: usize, what: impl Fn() -> String) -> MpiResu
 
 fn run(me: &'static Rank, r: &'static Request, p: &Persistent) -> MpiResult {
     let finish = |outcome| {
-        r.outcome.set(outcome);
+        r.set_outcome(&outcome);
         r.set_phase(Phase::Complete);
     };
-    r.outcome.set(Outcome::EMPTY);
+    r.set_outcome(&Outcome::EMPTY);
     match &p.what {
         What::Send(None, _) => finish(Outcome::EMPTY),
         What::Receive(None) => finish(Outcome::PROC_NULL),
@@ -154,8 +154,8 @@ fn run(me: &'static Rank, r: &'static Request, p: &Persistent) -> MpiResult {
         What::Send(Some(e), mode) => {
             r.set_phase(Phase::Active);
             r.peer.set(e.to);
-            let payload = Payload::of(me, p.buf, p.count, &p.ty);
-            if transmit(me, e, payload, *mode == Mode::Synchronous, Some(r)).is_none() {
+            let synchronous = *mode == Mode::Synchronous;
+            if send_elements(me, e, p.buf, p.count, &p.ty, synchronous, Some(r)).is_none() {
                 finish(Outcome::EMPTY);
             }
         }

@@ -159,8 +159,8 @@ fn start(
     message.set(c::MPI_MESSAGE_NULL);
     let r = me.p2p.requests.take(Kind::Receive);
     r.set_comm(probed.comm);
-    r.pattern.set(probed.message.pattern());
-    *r.target.borrow_mut() = Target::of(Address(buf.address()), count, &ty.datatype);
+    r.set_pattern(&probed.message.pattern());
+    r.set_target(Target::of(Address(buf.address()), count, &ty.datatype));
     super::consume(me, r, probed.message);
     Ok(r)
 }

@@ -18,6 +18,8 @@
 //! `keep_call` leaks a box and `take_call` takes it back, once.
 #![allow(unsafe_code)]
 
+use super::Payload;
+use super::message::Pools;
 use super::persistent::Persistent;
 use super::queue::{Entry, Links, Pattern};
 use super::rendezvous::Transfer;
@@ -26,7 +28,7 @@ use crate::coll::Call;
 use crate::datatype::Datatype;
 use crate::error::MpiError;
 use crate::handle::{self, Handle, HandleKind};
-use crate::memory::Address;
+use crate::memory::{self, Address};
 use crate::rank::Rank;
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
@@ -57,7 +59,10 @@ pub struct Outcome {
     /// An `MPI_ERR_*` class or `MPI_SUCCESS`.
     pub error: i32,
     pub cancelled: bool,
+    /// Bytes received.
     pub bytes: u64,
+    /// Bytes of the message, more than received when it was truncated.
+    pub sent: u64,
 }
 
 impl Outcome {
@@ -68,25 +73,17 @@ impl Outcome {
         error: c::MPI_SUCCESS,
         cancelled: false,
         bytes: 0,
+        sent: 0,
     };
     /// What a receive from `MPI_PROC_NULL` tells (MPI-5.0 §3.10).
     pub const PROC_NULL: Outcome = Outcome { source: c::MPI_PROC_NULL, ..Outcome::EMPTY };
 }
 
-/// Where received bytes go.
-#[derive(Clone, Debug)]
-pub enum Target {
-    Contiguous { at: Address, capacity: usize },
-    Typed { at: Address, count: i64, ty: Arc<Datatype>, capacity: usize },
-}
-
-impl Target {
-    #[inline(always)]
-    pub fn capacity(&self) -> usize {
-        match self {
-            Target::Contiguous { capacity, .. } | Target::Typed { capacity, .. } => *capacity,
-        }
-    }
+/// Where received bytes go: `capacity` bytes at `at`, or as `typed` says (elements of a datatype at `at`).
+pub struct Target {
+    pub at: Address,
+    pub capacity: usize,
+    pub typed: Option<(i64, Arc<Datatype>)>,
 }
 
 /// A finishing touch that runs when the owner sees the completion (nonblocking communicator creation, `MPI_Ibsend` …).
@@ -96,7 +93,10 @@ pub type Epilogue = Box<dyn FnOnce(&'static Rank) -> Result<(), MpiError>>;
 #[repr(align(64))]
 pub struct Request {
     links: Links<Request>,
-    pub(super) pattern: Cell<Pattern>,
+    // plain words, each in its own cell: copying structs through the stack costs store-forwarding stalls
+    key: Cell<u64>,
+    mask: Cell<u64>,
+    context: Cell<u32>,
     phase: Cell<Phase>,
     kind: Cell<Kind>,
     /// The owner waits for it and counts on `waiting_for`.
@@ -105,8 +105,16 @@ pub struct Request {
     pub(super) orphan: Cell<bool>,
     /// Chare of the peer's rank, for reports: world rank or u32::MAX (any).
     pub(super) peer: Cell<u32>,
-    pub(super) target: RefCell<Target>,
-    pub(super) outcome: Cell<Outcome>,
+    at: Cell<Address>,
+    capacity: Cell<usize>,
+    has_type: Cell<bool>,
+    typed: RefCell<Option<(i64, Arc<Datatype>)>>,
+    source: Cell<i32>,
+    tag: Cell<i32>,
+    error: Cell<i32>,
+    cancelled: Cell<bool>,
+    bytes: Cell<u64>,
+    sent: Cell<u64>,
     pub(super) transfer: Transfer,
     pub(super) persistent: RefCell<Option<Persistent>>,
     pub(super) epilogue: Cell<Option<Epilogue>>,
@@ -116,7 +124,8 @@ pub struct Request {
     /// The collective call that a board refers to until completion.
     call: Cell<Option<&'static Call>>,
     /// Packed bytes that a transfer offers.
-    kept: Cell<Option<Box<[u8]>>>,
+    kept: Cell<Option<Payload>>,
+    has_kept: Cell<bool>,
     /// Communicator whose error handler an error of this operation goes to.
     pub(super) comm: Cell<usize>,
     handle: Cell<u32>,
@@ -131,7 +140,7 @@ impl Entry for Request {
     }
     #[inline(always)]
     fn pattern(&self) -> Pattern {
-        self.pattern.get()
+        Pattern { key: self.key.get(), mask: self.mask.get(), context: self.context.get() }
     }
 }
 
@@ -139,14 +148,24 @@ impl Request {
     fn new(index: u32) -> Request {
         Request {
             links: Links::default(),
-            pattern: Cell::new(Pattern { key: 0, mask: 0, context: 0 }),
+            key: Cell::new(0),
+            mask: Cell::new(0),
+            context: Cell::new(0),
             phase: Cell::new(Phase::Free),
             kind: Cell::new(Kind::Send),
             awaited: Cell::new(false),
             orphan: Cell::new(false),
             peer: Cell::new(u32::MAX),
-            target: RefCell::new(Target::Contiguous { at: Address::NULL, capacity: 0 }),
-            outcome: Cell::new(Outcome::EMPTY),
+            at: Cell::new(Address::NULL),
+            capacity: Cell::new(0),
+            has_type: Cell::new(false),
+            typed: RefCell::new(None),
+            source: Cell::new(0),
+            tag: Cell::new(0),
+            error: Cell::new(0),
+            cancelled: Cell::new(false),
+            bytes: Cell::new(0),
+            sent: Cell::new(0),
             transfer: Transfer::new(),
             persistent: RefCell::new(None),
             epilogue: Cell::new(None),
@@ -154,6 +173,7 @@ impl Request {
             also: Cell::new(None),
             call: Cell::new(None),
             kept: Cell::new(None),
+            has_kept: Cell::new(false),
             comm: Cell::new(c::MPI_COMM_WORLD),
             handle: Cell::new(0),
             index,
@@ -182,14 +202,77 @@ impl Request {
     }
     #[inline(always)]
     pub fn outcome(&self) -> Outcome {
-        self.outcome.get()
+        Outcome {
+            source: self.source.get(),
+            tag: self.tag.get(),
+            error: self.error.get(),
+            cancelled: self.cancelled.get(),
+            bytes: self.bytes.get(),
+            sent: self.sent.get(),
+        }
+    }
+    #[inline(always)]
+    pub(super) fn set_outcome(&self, o: &Outcome) {
+        self.source.set(o.source);
+        self.tag.set(o.tag);
+        self.error.set(o.error);
+        self.cancelled.set(o.cancelled);
+        self.bytes.set(o.bytes);
+        self.sent.set(o.sent);
+    }
+    #[inline(always)]
+    pub(super) fn set_pattern(&self, p: &Pattern) {
+        self.key.set(p.key);
+        self.mask.set(p.mask);
+        self.context.set(p.context);
+    }
+    /// Where the received bytes go.
+    #[inline(always)]
+    pub(super) fn set_target(&self, t: Target) {
+        self.at.set(t.at);
+        self.capacity.set(t.capacity);
+        if t.typed.is_some() {
+            self.has_type.set(true);
+            self.typed.replace(t.typed);
+        }
+    }
+    #[inline(always)]
+    pub(super) fn capacity(&self) -> usize {
+        self.capacity.get()
+    }
+    /// The one place where received bytes go, if they are not scattered.
+    #[inline(always)]
+    pub(super) fn one_place(&self) -> Option<Address> {
+        (!self.has_type.get()).then(|| self.at.get())
+    }
+    /// Puts the first `n` bytes of a message, which lie at `from`, where they go.
+    #[inline(always)]
+    pub(super) fn deposit(&self, from: Address, n: usize) {
+        if !self.has_type.get() {
+            return memory::copy(self.at.get(), from, n);
+        }
+        if let Some((_, ty)) = &*self.typed.borrow() {
+            memory::unpack(ty, self.at.get(), from, n);
+        }
+    }
+    /// The operation is over; as [`Request::complete`] with the outcome of a received message, field by field.
+    #[inline(always)]
+    pub(super) fn received(&'static self, owner: &'static Rank, key: u64, sent: usize, n: usize) {
+        self.source.set((key >> 32) as i32);
+        self.tag.set(key as u32 as i32);
+        self.error.set(if sent > n { c::MPI_ERR_TRUNCATE } else { c::MPI_SUCCESS });
+        self.cancelled.set(false);
+        self.bytes.set(n as u64);
+        self.sent.set(sent as u64);
+        self.over(owner);
     }
     pub(super) fn index(&self) -> u32 {
         self.index
     }
     /// Keeps `bytes` until the operation completes (packed data that the receiver will fetch).
-    pub(super) fn keep_until_done(&self, bytes: Box<[u8]>) {
-        self.kept.set(Some(bytes));
+    pub(super) fn keep_until_done(&self, payload: Payload) {
+        self.kept.set(Some(payload));
+        self.has_kept.set(true);
     }
     /// Keeps a collective's call in place until [`Request::take_call`].
     pub fn keep_call(&self, call: Box<Call>) -> &'static Call {
@@ -209,8 +292,12 @@ impl Request {
     pub fn peer(&self) -> Option<u32> {
         Some(self.peer.get()).filter(|&p| p != u32::MAX)
     }
-    pub(super) fn drop_kept(&self) {
-        self.kept.set(None);
+    pub(super) fn drop_kept(&self, pools: &Pools) {
+        if self.has_kept.replace(false)
+            && let Some(Payload::Pooled(b, _)) = self.kept.take()
+        {
+            pools.give_back(b);
+        }
     }
     pub fn set_epilogue(&self, f: Epilogue) {
         self.epilogue.set(Some(f));
@@ -235,8 +322,13 @@ impl Request {
     /// The operation is over: tells the owner if it waits. On the owner's PE.
     #[inline(always)]
     pub fn complete(&'static self, owner: &'static Rank, outcome: Outcome) {
+        self.set_outcome(&outcome);
+        self.over(owner);
+    }
+
+    #[inline(always)]
+    fn over(&'static self, owner: &'static Rank) {
         debug_assert!(self.is_active());
-        self.outcome.set(outcome);
         self.phase.set(Phase::Complete);
         if self.awaited.get() {
             self.awaited.set(false);
@@ -266,7 +358,7 @@ impl Pool {
         };
         r.kind.set(kind);
         r.phase.set(Phase::Active);
-        r.outcome.set(Outcome::EMPTY);
+        r.set_outcome(&Outcome::EMPTY);
         r
     }
 
@@ -287,10 +379,8 @@ impl Pool {
         r.orphan.set(false);
         r.also.set(None);
         self.withdraw(r);
-        if let Ok(mut t) = r.target.try_borrow_mut()
-            && let Target::Typed { .. } = *t
-        {
-            *t = Target::Contiguous { at: Address::NULL, capacity: 0 };
+        if r.has_type.replace(false) {
+            r.typed.replace(None);
         }
         self.free.borrow_mut().push(r);
     }

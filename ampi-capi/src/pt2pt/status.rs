@@ -15,6 +15,13 @@ pub(super) fn store(status: StatusOut, o: &Outcome) {
     }
 }
 
+/// The status of a null or inactive request: source and tag any, nothing received, error `MPI_SUCCESS` (§3.7.3).
+#[cold]
+pub(super) fn store_empty(status: StatusOut) {
+    status.set(Status::EMPTY);
+    status.set_error(c::MPI_SUCCESS);
+}
+
 /// The error an outcome stands for.
 #[inline(always)]
 pub(super) fn check(o: &Outcome) -> MpiResult {
@@ -27,8 +34,8 @@ fn failed(o: &Outcome) -> MpiError {
         c::MPI_ERR_TRUNCATE => MpiError::new(
             c::MPI_ERR_TRUNCATE,
             format!(
-                "the message from rank {} with tag {} is longer than the receive buffer of {} bytes",
-                o.source, o.tag, o.bytes
+                "the message from rank {} with tag {} has {} bytes, the receive buffer has room for {}",
+                o.source, o.tag, o.sent, o.bytes
             ),
         ),
         class => MpiError::new(class, "the operation failed"),

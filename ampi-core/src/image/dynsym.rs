@@ -91,8 +91,15 @@ impl Elf {
         self.string(s.name.into())
     }
 
-    fn word(&self, at: u64) -> Option<u32> {
+    /// Word `index` of the words at `table`; `None` outside the file, which damaged tables lead to.
+    fn word(&self, table: u64, index: u64) -> Option<u32> {
+        let at = table.checked_add(index.checked_mul(4)?)?;
         self.read::<object::U32<Endian>>(at).ok().map(|w| w.get(LE))
+    }
+
+    /// The four words at the start of a GNU hash table: buckets, first symbol, words of the filter, its shift.
+    fn gnu_header(&self, table: u64) -> Option<[u32; 4]> {
+        Some([self.word(table, 0)?, self.word(table, 1)?, self.word(table, 2)?, self.word(table, 3)?])
     }
 
     /// Finds the exported definition that a reference binds to.
@@ -101,41 +108,40 @@ impl Elf {
             return self.find_gnu(table, want);
         }
         let table = self.dynamic.sysv_hash?;
-        let buckets = self.word(table)?;
-        let chains = self.word(table + 4)?;
-        let mut i = self.word(table + 8 + u64::from(want.sysv_hash().checked_rem(buckets)?) * 4)?;
+        let buckets = self.word(table, 0)?;
+        let chains = self.word(table, 1)?;
+        let mut i = self.word(table, 2 + u64::from(want.sysv_hash().checked_rem(buckets)?))?;
         let mut left = chains;
         while i != 0 && left > 0 {
             if let Some(s) = self.matches(i, want) {
                 return Some(s);
             }
-            i = self.word(table + 8 + (u64::from(buckets) + u64::from(i)) * 4)?;
+            i = self.word(table, 2 + u64::from(buckets) + u64::from(i))?;
             left -= 1;
         }
         None
     }
 
     fn find_gnu(&self, table: u64, want: &Wanted) -> Option<Symbol> {
-        let (buckets, first, bloom, shift) =
-            (self.word(table)?, self.word(table + 4)?, self.word(table + 8)?, self.word(table + 12)?);
+        let [buckets, first, bloom, shift] = self.gnu_header(table)?;
         let h = want.gnu_hash;
         if bloom == 0 || buckets == 0 {
             return None;
         }
-        let filter_at = table + 16 + u64::from((h / 64) % bloom) * 8;
+        let filter_at = table.checked_add(16 + u64::from((h / 64) % bloom) * 8)?;
         let filter = self.read::<object::U64<Endian>>(filter_at).ok()?.get(LE);
         let mask = 1u64 << (h % 64) | 1u64 << (h.checked_shr(shift).unwrap_or(0) % 64);
         if filter & mask != mask {
             return None;
         }
-        let buckets_at = table + 16 + u64::from(bloom) * 8;
-        let chains_at = buckets_at + u64::from(buckets) * 4;
-        let mut i = self.word(buckets_at + u64::from(h % buckets) * 4)?;
+        let buckets_at = 4 + u64::from(bloom) * 2;
+        let chains_at = buckets_at + u64::from(buckets);
+        let mut i = self.word(table, buckets_at + u64::from(h % buckets))?;
         if i < first {
             return None;
         }
         loop {
-            let chain = self.word(chains_at + u64::from(i - first) * 4)?;
+            let chain = self.word(table, chains_at + u64::from(i - first))?;
             if chain | 1 == h | 1
                 && let Some(s) = self.matches(i, want)
             {
@@ -223,7 +229,7 @@ impl Elf {
     /// Number of dynamic symbols, from the hash table.
     pub fn symbol_count(&self) -> u32 {
         if let Some(table) = self.dynamic.sysv_hash
-            && let Some(n) = self.word(table + 4)
+            && let Some(n) = self.word(table, 1)
         {
             return n;
         }
@@ -231,18 +237,18 @@ impl Elf {
     }
 
     fn gnu_symbol_count(&self, table: u64) -> Option<u32> {
-        let (buckets, first, bloom) = (self.word(table)?, self.word(table + 4)?, self.word(table + 8)?);
-        let buckets_at = table + 16 + u64::from(bloom) * 8;
+        let [buckets, first, bloom, _] = self.gnu_header(table)?;
+        let buckets_at = 4 + u64::from(bloom) * 2;
         let mut last = 0;
         for i in 0..buckets {
-            last = last.max(self.word(buckets_at + u64::from(i) * 4)?);
+            last = last.max(self.word(table, buckets_at + u64::from(i))?);
         }
         if last < first {
             return Some(first);
         }
-        let chains_at = buckets_at + u64::from(buckets) * 4;
+        let chains_at = buckets_at + u64::from(buckets);
         loop {
-            let chain = self.word(chains_at + u64::from(last - first) * 4)?;
+            let chain = self.word(table, chains_at + u64::from(last - first))?;
             last = last.checked_add(1)?;
             if chain & 1 != 0 {
                 return Some(last);

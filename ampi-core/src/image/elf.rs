@@ -34,10 +34,10 @@ pub struct Segment {
 
 impl Segment {
     pub fn end(&self) -> u64 {
-        self.vaddr + self.memory_bytes
+        self.vaddr.saturating_add(self.memory_bytes)
     }
     pub fn file_end(&self) -> u64 {
-        self.vaddr + self.file_bytes
+        self.vaddr.saturating_add(self.file_bytes)
     }
 }
 
@@ -376,8 +376,8 @@ impl Elf {
     fn try_at(&self, vaddr: u64, len: u64) -> Option<&[u8]> {
         let end = vaddr.checked_add(len)?;
         let s = self.loads.iter().find(|s| s.vaddr <= vaddr && end <= s.file_end())?;
-        let from = (s.offset + (vaddr - s.vaddr)) as usize;
-        self.file_bytes().get(from..from + len as usize)
+        let from = usize::try_from(s.offset.checked_add(vaddr - s.vaddr)?).ok()?;
+        self.file_bytes().get(from..from.checked_add(usize::try_from(len).ok()?)?)
     }
 
     /// All bytes from `vaddr` to the end of its segment's file part.

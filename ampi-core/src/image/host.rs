@@ -13,6 +13,10 @@ pub trait Host: Sync {
     /// The rank has run its exit handlers (`clean`: through exit or return from main; otherwise `_exit`, quick_exit).
     /// Never returns: the rank's stack is not used again.
     fn exited(&self, guest: &'static Guest, code: i32, clean: bool) -> !;
+    /// A thread that a guest creates begins: it may wake ranks that wait. Called by its creator.
+    fn thread_began(&self) {}
+    /// Such a thread has ended. Called by the thread itself, or by its creator if it did not come to be.
+    fn thread_ended(&self) {}
     /// The whole job must end now: `why` is one sentence without the rank (the host adds rank and PE). Never returns.
     fn fatal(&self, why: &str, exit_code: i32) -> !;
 }

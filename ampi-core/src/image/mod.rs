@@ -44,6 +44,11 @@ pub use program::{Isolation, Mapping, Options, Program};
 pub use start::fini;
 pub use tls::{check_host, set_fs_base};
 
+/// Whether the function that begins at `address` is what starts programs: the end of every backtrace.
+pub fn is_start_of_programs(address: usize) -> bool {
+    address == start::libc_start_main as *const () as usize
+}
+
 /// What the libc overrides need from the loader: for [`libc::install`].
 pub fn libc_hooks() -> libc::Hooks {
     libc::Hooks { fini: start::fini_hook, init_thread_tls: guest::init_thread_tls }

@@ -33,3 +33,8 @@ pub fn locate(address: usize) -> Option<Location> {
     let symbol = lib.elf.nearest_symbol(offset).map(|(n, d)| (String::from_utf8_lossy(n).into_owned(), d));
     Some(Location { library: lib.elf.path.clone(), offset, symbol })
 }
+
+/// Whether `address` lies in a library of some rank's image. Takes no locks and reads no files.
+pub fn is_private(address: usize) -> bool {
+    Instance::at(address).is_some_and(|i| i.library_at(address).is_some())
+}

@@ -7,6 +7,7 @@
 use super::task::{State, Task};
 use super::{ChareId, KINDS, Pe, PeId, Peer, switch};
 use crate::current;
+use crate::image::libc::cwd;
 use crate::net::{Delivery, Head, INLINE};
 use std::cell::Cell;
 use std::hint::spin_loop;
@@ -153,7 +154,7 @@ impl Pe {
     /// Never inlined: nothing the compiler knows about the OS thread may survive it.
     #[inline(never)]
     pub fn suspend(&self, me: &'static Task) {
-        let mut idle = super::idle::Spin::new();
+        let mut idle = super::idle::Spin::default();
         loop {
             let got = self.progress(1);
             if self.next_timer_ns.get() != u64::MAX {
@@ -165,6 +166,7 @@ impl Pe {
                     return;
                 }
                 self.switch_to(me, t);
+                cwd::switched_in();
                 return;
             }
             if got == 0 {

@@ -152,6 +152,7 @@ impl Task {
 extern "C" fn entry(task: *const Task) -> ! {
     // SAFETY: called once by the switch with the task it was prepared for; tasks are never freed.
     let task: &'static Task = unsafe { &*task };
+    crate::image::libc::cwd::switched_in();
     if let Some(body) = task.body.take() {
         body();
     }

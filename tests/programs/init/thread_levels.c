@@ -3,7 +3,7 @@
 //# isolate: image
 //# compare: mpich
 //# expect: /ok on \d+ ranks/
-// MPI_Init_thread gives each level asked for.
+// MPI_Init_thread gives a level of the standard, the one that MPI_Query_thread tells, and MPI_THREAD_FUNNELED at least.
 #include "../check.h"
 
 int main(int argc, char **argv)
@@ -12,7 +12,7 @@ int main(int argc, char **argv)
     MPI_Init_thread(&argc, &argv, MPI_THREAD_MULTIPLE, &provided);
     MPI_Query_thread(&query);
     CHECK_EQ(provided, query);
-    CHECK_EQ(provided, MPI_THREAD_MULTIPLE);
+    CHECK(provided >= MPI_THREAD_FUNNELED && provided <= MPI_THREAD_MULTIPLE, "level %d", provided);
     CHECK(MPI_THREAD_SINGLE < MPI_THREAD_FUNNELED && MPI_THREAD_FUNNELED < MPI_THREAD_SERIALIZED &&
               MPI_THREAD_SERIALIZED < MPI_THREAD_MULTIPLE,
           "levels are not in order");

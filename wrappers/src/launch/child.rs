@@ -49,6 +49,9 @@ pub fn run(worker: &Path, program: &Path, request: &Request, plan: &Plan) -> Res
         command.stdin(Stdio::null());
     }
     let signals = Signals::block().map_err(|e| failed(format!("cannot block signals: {e}")))?;
+    // Processes that ranks start and leave behind become children of the launcher.
+    // SAFETY: a plain number.
+    unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1) };
     let parent = std::process::id();
     // SAFETY: between fork and exec only sigprocmask, prctl and getppid are called, which are async-signal-safe.
     unsafe { command.pre_exec(move || prepare(signals.before, parent)) };
@@ -85,6 +88,9 @@ fn watch(child: &mut Child, signals: &Signals, plan: &Plan) -> io::Result<u8> {
     let mut time_over = false;
     loop {
         if let Some(status) = child.try_wait()? {
+            if !status.success() {
+                sweep();
+            }
             return Ok(match (time_over, ended_by) {
                 (true, _) => TIME_OVER,
                 (false, Some(signal)) => 128 + signal as u8,
@@ -122,6 +128,26 @@ fn watch(child: &mut Child, signals: &Signals, plan: &Plan) -> io::Result<u8> {
 fn send(child: &Child, signal: i32) {
     // SAFETY: the child has not been waited for, so the number is still its own.
     unsafe { libc::kill(child.id() as i32, signal) };
+}
+
+/// Ends the processes that ranks of a failed job left behind. After a job that ended well they may go on, as daemons do.
+fn sweep() {
+    let own = std::process::id();
+    for _ in 0..100 {
+        let children =
+            std::fs::read_to_string(format!("/proc/{own}/task/{own}/children")).unwrap_or_default();
+        let children: Vec<i32> = children.split_whitespace().filter_map(|c| c.parse().ok()).collect();
+        if children.is_empty() {
+            return;
+        }
+        for pid in children {
+            // SAFETY: our own children, which nobody else waits for.
+            unsafe {
+                libc::kill(pid, libc::SIGKILL);
+                libc::waitpid(pid, std::ptr::null_mut(), 0);
+            }
+        }
+    }
 }
 
 /// The worker's exit code, or 128 + signal with a sentence.

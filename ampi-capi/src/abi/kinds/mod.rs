@@ -48,15 +48,6 @@ pub use scalar::*;
 pub use status::*;
 pub use string::*;
 
-/// Arguments for unit tests of semantic functions.
-#[cfg(test)]
-pub mod on_stack {
-    pub use super::array::lists::*;
-    pub use super::handles::variables::*;
-    pub use super::out::places::*;
-    pub use super::string::room::*;
-}
-
 use crate::abi::constants as c;
 use crate::error::{MpiError, MpiResult};
 use crate::rank::Rank;
@@ -178,3 +169,12 @@ macro_rules! plain_kind {
     };
 }
 pub(crate) use plain_kind;
+
+/// Arguments for unit tests of semantic functions.
+#[cfg(test)]
+pub mod on_stack {
+    pub use super::array::lists::*;
+    pub use super::handles::variables::*;
+    pub use super::out::places::*;
+    pub use super::string::room::*;
+}

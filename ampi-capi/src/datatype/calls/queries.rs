@@ -18,7 +18,7 @@ pub fn size(_me: &'static Rank, datatype: T, size: OutPoly) -> MpiResult {
     Ok(())
 }
 
-/// `MPI_Type_size_x` — as [`size`] (deprecated). MPI-5.0 §15.1.
+/// `MPI_Type_size_x` — as [`size`] (deprecated). MPI-5.0 §16.
 pub fn size_x(_me: &'static Rank, datatype: T, size: Out<i64>) -> MpiResult {
     size.set(datatype.datatype.size());
     Ok(())
@@ -31,7 +31,7 @@ pub fn get_extent(_me: &'static Rank, datatype: T, lb: OutPoly, extent: OutPoly)
     Ok(())
 }
 
-/// `MPI_Type_get_extent_x` — as [`get_extent`] (deprecated). MPI-5.0 §15.1.
+/// `MPI_Type_get_extent_x` — as [`get_extent`] (deprecated). MPI-5.0 §16.
 pub fn get_extent_x(_me: &'static Rank, datatype: T, lb: Out<i64>, extent: Out<i64>) -> MpiResult {
     lb.set(datatype.datatype.lb());
     extent.set(datatype.datatype.extent());
@@ -46,7 +46,7 @@ pub fn get_true_extent(_me: &'static Rank, datatype: T, true_lb: OutPoly, true_e
     Ok(())
 }
 
-/// `MPI_Type_get_true_extent_x` — as [`get_true_extent`] (deprecated). MPI-5.0 §15.1.
+/// `MPI_Type_get_true_extent_x` — as [`get_true_extent`] (deprecated). MPI-5.0 §16.
 pub fn get_true_extent_x(
     _me: &'static Rank,
     datatype: T,

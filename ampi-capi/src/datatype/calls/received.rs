@@ -26,7 +26,7 @@ pub fn get_elements(_me: &'static Rank, status: &Cell<Status>, datatype: T, coun
     Ok(())
 }
 
-/// `MPI_Get_elements_x` — as [`get_elements`] (deprecated). MPI-5.0 §15.1.
+/// `MPI_Get_elements_x` — as [`get_elements`] (deprecated). MPI-5.0 §16.
 pub fn get_elements_x(_me: &'static Rank, status: &Cell<Status>, datatype: T, count: Out<i64>) -> MpiResult {
     count.set(or_undefined(datatype.datatype.elements_in(status.get().bytes())));
     Ok(())

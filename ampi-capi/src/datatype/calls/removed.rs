@@ -1,4 +1,4 @@
-//! Functions that MPI-3 removed (MPI-5.0 §16.1): programs still call them. Displacements are in bytes.
+//! Functions that MPI-3 removed (MPI-5.0 §17): programs still call them. Displacements are in bytes.
 
 use super::T;
 use super::constructors::{publish, types_of};
@@ -17,7 +17,7 @@ fn blocks(
     Ok((lengths, array_of_displacements.to_vec(count as usize)?))
 }
 
-/// `MPI_Type_hvector` — as `MPI_Type_create_hvector`. MPI-5.0 §16.1.
+/// `MPI_Type_hvector` — as `MPI_Type_create_hvector`. MPI-5.0 §17.
 pub fn hvector(
     me: &'static Rank,
     count: i32,
@@ -30,7 +30,7 @@ pub fn hvector(
     publish(me, new, newtype)
 }
 
-/// `MPI_Type_hindexed` — as `MPI_Type_create_hindexed`. MPI-5.0 §16.1.
+/// `MPI_Type_hindexed` — as `MPI_Type_create_hindexed`. MPI-5.0 §17.
 pub fn hindexed(
     me: &'static Rank,
     count: i32,
@@ -43,7 +43,7 @@ pub fn hindexed(
     publish(me, Datatype::hindexed(&lengths, &displacements, &oldtype.datatype, Form::Int)?, newtype)
 }
 
-/// `MPI_Type_struct` — as `MPI_Type_create_struct`. MPI-5.0 §16.1.
+/// `MPI_Type_struct` — as `MPI_Type_create_struct`. MPI-5.0 §17.
 pub fn structure(
     me: &'static Rank,
     count: i32,
@@ -57,19 +57,19 @@ pub fn structure(
     publish(me, Datatype::structure(&lengths, &displacements, &types, Form::Int)?, newtype)
 }
 
-/// `MPI_Type_extent` — the extent. MPI-5.0 §16.1.
+/// `MPI_Type_extent` — the extent. MPI-5.0 §17.
 pub fn extent(_me: &'static Rank, datatype: T, extent: Out<i64>) -> MpiResult {
     extent.set(datatype.datatype.extent());
     Ok(())
 }
 
-/// `MPI_Type_lb` — the lower bound. MPI-5.0 §16.1.
+/// `MPI_Type_lb` — the lower bound. MPI-5.0 §17.
 pub fn lb(_me: &'static Rank, datatype: T, displacement: Out<i64>) -> MpiResult {
     displacement.set(datatype.datatype.lb());
     Ok(())
 }
 
-/// `MPI_Type_ub` — lower bound plus extent. MPI-5.0 §16.1.
+/// `MPI_Type_ub` — lower bound plus extent. MPI-5.0 §17.
 pub fn ub(_me: &'static Rank, datatype: T, displacement: Out<i64>) -> MpiResult {
     displacement.set(datatype.datatype.ub());
     Ok(())

@@ -81,15 +81,22 @@ fn this_thread() -> Option<&'static Thread> {
     THREADS.iter().find(|t| t.tid.compare_exchange(0, tid, Ordering::Relaxed, Ordering::Relaxed).is_ok())
 }
 
-/// To be called when a PE has switched to `guest`, on the PE's thread. One load unless some rank called chdir or umask.
-#[inline]
-pub fn switched_in(guest: &Guest) {
+/// To be called when a PE has switched to a rank, on its stack. One load unless some rank called chdir or umask.
+#[inline(always)]
+pub fn switched_in() {
     if ACTIVE.load(Ordering::Relaxed) {
-        apply(guest);
+        apply_to_running();
     }
 }
 
 #[cold]
+#[inline(never)]
+fn apply_to_running() {
+    if let Some((guest, _)) = rank() {
+        apply(guest);
+    }
+}
+
 fn apply(guest: &Guest) {
     let (Some(start), Some(t)) = (START.get(), this_thread()) else { return };
     if t.rank.swap(guest.rank as i32, Ordering::Relaxed) == guest.rank as i32 {

@@ -24,7 +24,6 @@ mod time;
 
 pub use memory::heap_of;
 pub use process::{flush, is_forked_child};
-pub use signals::safe_point;
 pub use state::{Hooks, LibcState, arrive, attach, depart, detach, install};
 
 use super::guest::Guest;

@@ -25,7 +25,7 @@ use crate::image::guest::Guest;
 use crate::image::host::host;
 use ::libc::{SIG_DFL, SIG_IGN, sigset_t};
 use std::ffi::{c_int, c_uint, c_void};
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 const COUNT: usize = 65;
 
@@ -93,6 +93,7 @@ extern "C" fn note(sig: c_int) {
 
 /// From now on signal `sig` of the process is noted for the ranks, if nobody else handles it.
 fn take_note_of(sig: c_int) {
+    IN_USE.store(true, Ordering::Relaxed);
     if is_fault(sig) || NOTED.fetch_or(bit(sig), Ordering::Relaxed) & bit(sig) != 0 {
         return;
     }
@@ -108,10 +109,21 @@ fn take_note_of(sig: c_int) {
     }
 }
 
+/// Some rank has a handler for a signal of the process, or an alarm.
+static IN_USE: AtomicBool = AtomicBool::new(false);
+
+/// Whether [`safe_point`] has anything to do in this process. One load.
+#[inline(always)]
+pub fn in_use() -> bool {
+    IN_USE.load(Ordering::Relaxed)
+}
+
 /// The rank acts on whatever signals came meanwhile: to be called where it could be suspended, on its own stack.
-#[inline]
-pub fn safe_point(g: &'static Guest) {
-    deliver_pending(g);
+#[cold]
+pub fn safe_point() {
+    if let Some((g, _)) = rank() {
+        deliver_pending(g);
+    }
 }
 
 /// True if a handler ran.
@@ -512,6 +524,9 @@ pub unsafe extern "C" fn sigaltstack(new: *const ::libc::stack_t, old: *mut ::li
 /// Sets the rank's alarm and returns (time left, interval) of the one before, in ns.
 fn set_alarm(g: &Guest, first_ns: u64, interval_ns: u64) -> (u64, u64) {
     let now = time::now();
+    if first_ns > 0 {
+        IN_USE.store(true, Ordering::Relaxed);
+    }
     g.libc.signals.with(|s| {
         let before = (s.alarm_ns.saturating_sub(now), s.interval_ns);
         s.alarm_ns = if first_ns == 0 { 0 } else { now + first_ns };

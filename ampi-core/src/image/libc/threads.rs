@@ -12,6 +12,7 @@ use super::time::Backoff;
 use super::{process, rank, state};
 use crate::current;
 use crate::image::guest::Guest;
+use crate::image::host::host;
 use ::libc::{cpu_set_t, pthread_attr_t, pthread_t};
 use std::ffi::{c_int, c_void};
 use std::sync::OnceLock;
@@ -45,9 +46,20 @@ pub(super) fn remember_affinity() {
     }
 }
 
+/// One thread of the guest more or less.
+fn count(guest: &Guest, more: bool) {
+    if more {
+        guest.libc.threads.fetch_add(1, Ordering::Relaxed);
+        host().thread_began();
+    } else {
+        guest.libc.threads.fetch_sub(1, Ordering::Release);
+        host().thread_ended();
+    }
+}
+
 extern "C" fn count_out(guest: *mut c_void) {
     // SAFETY: the guest of the thread, set by `enter`; it outlives its threads.
-    unsafe { &*guest.cast::<Guest>() }.libc.threads.fetch_sub(1, Ordering::Release);
+    count(unsafe { &*guest.cast::<Guest>() }, false);
 }
 
 fn key() -> ::libc::pthread_key_t {
@@ -117,13 +129,13 @@ pub unsafe extern "C" fn pthread_create(
     }
     let (task, user) = (current::word(current::TASK), current::word(current::USER));
     let flags = current::word(current::FLAGS);
-    guest.libc.threads.fetch_add(1, Ordering::Relaxed);
+    count(guest, true);
     // SAFETY: a fresh block, large and aligned enough; forwarded contract.
     unsafe {
         record.write(Record { start, argument, guest, task, user, flags });
         let r = real_pthread_create(thread, attributes, enter, record.cast());
         if r != 0 {
-            guest.libc.threads.fetch_sub(1, Ordering::Relaxed);
+            count(guest, false);
             let _ = guest.heap.free(record.cast());
         }
         r
