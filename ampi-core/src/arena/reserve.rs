@@ -13,6 +13,7 @@ use super::slot::{GUARD_BYTES, Geometry, PAGE, SLOT_ALIGN, Slot};
 use super::{BASE, GEOMETRY, LIMIT};
 use crate::error::{Error, Result};
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, mmap_anonymous, munmap};
+use std::ops::Range;
 use std::os::fd::OwnedFd;
 use std::sync::OnceLock;
 
@@ -263,6 +264,17 @@ impl Slot {
         Ok(())
     }
 
+    /// Commits the pages of `range`, which lies in this mapped slot and is about to be written: one system call costs
+    /// less than a page fault for each. Best effort.
+    pub(crate) fn commit(self, range: Range<usize>) {
+        let (start, end) = (range.start / PAGE * PAGE, up(range.end, PAGE));
+        debug_assert!(self.mapped().start <= start && end <= self.mapped().end);
+        if end - start > PAGE {
+            // SAFETY: changes no contents; kernels before 5.14 refuse.
+            let _ = unsafe { madvise(start as *mut _, end - start, Advice::LinuxPopulateWrite) };
+        }
+    }
+
     /// Unmaps the slot. The rank must have ended or left.
     ///
     /// # Safety
@@ -304,7 +316,7 @@ mod tests {
             );
             assert_eq!((g.image % SLOT_ALIGN, g.stride % SLOT_ALIGN, g.thread_pointer % PAGE), (0, 0, 0));
             assert!(!g.stride.is_power_of_two() && g.stride * g.slots_total <= LIMIT - BASE);
-            assert!(g.dlopen < g.end && g.lead + (g.skews - 1) * SLOT_ALIGN + g.end <= g.stride);
+            assert!(g.dlopen < g.end && g.lead + (g.skews - 1) * g.skew_step + g.end <= g.stride);
         }
     }
 
@@ -315,7 +327,7 @@ mod tests {
             (c.stack_bytes, c.image_bytes) = (stack, 128 << 10);
             let g = layout(&c).unwrap();
             let block =
-                |i: usize, at: usize| (i * g.stride + g.lead + i % g.skews * SLOT_ALIGN + at) / TABLE_SPAN;
+                |i: usize, at: usize| (i * g.stride + g.lead + i % g.skews * g.skew_step + at) / TABLE_SPAN;
             for i in 0..g.slots_total {
                 assert_eq!(block(i, g.stack_end - PAGE), block(i, g.heap + PAGE), "slot {i}, stack {stack}");
             }

@@ -212,6 +212,7 @@ impl Instance {
         let start = self.base + group.offset as usize;
         for r in &group.runs {
             let from = &group.data[r.from..r.from + r.bytes];
+            self.slot.commit(start + r.offset as usize..start + r.offset as usize + r.bytes);
             // SAFETY: template invariant 2: runs lie in writable segments of the group, which is mapped.
             unsafe {
                 std::ptr::copy_nonoverlapping(from.as_ptr(), (start + r.offset as usize) as *mut u8, r.bytes)
