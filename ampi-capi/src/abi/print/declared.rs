@@ -9,8 +9,6 @@ use std::fmt::Write;
 
 /// What rsmpi names. A function that the library gets leaves this list (a test says so).
 pub const DECLARED: &[&str] = &[
-    "MPI_Comm_disconnect",
-    "MPI_Comm_get_parent",
     "MPI_Comm_remote_group",
     "MPI_Comm_remote_size",
     "MPI_Comm_spawn",
