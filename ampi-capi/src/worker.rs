@@ -212,6 +212,7 @@ fn prepare(args: &[OsString]) -> Result<Option<Plan>> {
     let arena = Arena::reserve(ArenaConfig {
         stack_bytes: spec.stack_bytes,
         image_bytes: program.image_bytes(),
+        image_align: program.image_align(),
         ..ArenaConfig::new(spec.ranks)
     })?;
     if spec.verbose {

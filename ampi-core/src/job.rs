@@ -32,6 +32,8 @@ use std::path::PathBuf;
 /// Name of the environment variable between launcher and worker.
 pub const VARIABLE: &str = "AMPI_JOB";
 
+/// As many PEs as one process can have: the table of chares keeps a PE's number in the low bits of an address.
+pub const PES_MAX: usize = 127;
 /// Stack of a rank when nothing else is asked for: 1 MiB.
 pub const STACK_BYTES_DEFAULT: usize = 1 << 20;
 /// The smallest stack that is accepted: libc's printf of a double alone needs several KiB.

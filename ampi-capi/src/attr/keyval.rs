@@ -83,13 +83,14 @@ pub fn create_keyval_win(
 }
 
 /// `MPI_*_free_keyval`, `MPI_Keyval_free` — no new attribute can use the key; existing ones go on. The variable becomes
-/// `MPI_KEYVAL_INVALID`.
+/// `MPI_KEYVAL_INVALID`. A key that was freed through another variable and still has attributes may be freed again,
+/// for instance by its delete callback.
 pub fn free_keyval(me: &'static Rank, keyval: InOut<i32>) -> MpiResult {
     let number = keyval.get();
     if number == c::MPI_KEYVAL_INVALID {
         return mpi_err!(MPI_ERR_KEYVAL, "keyval is MPI_KEYVAL_INVALID (freed before?)");
     }
-    let Some(key) = find(me, number) else {
+    let Some(key) = me.attr.keyvals.get(Handle::from_int(number)) else {
         return mpi_err!(MPI_ERR_KEYVAL, "keyval is {number}, which is no attribute key that can be freed");
     };
     key.freed.set(true);

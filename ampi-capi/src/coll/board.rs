@@ -30,9 +30,9 @@
 //! Raw pointers to calls of other ranks, valid by 2; interior mutability across PEs, ordered by 1.
 #![allow(unsafe_code)]
 
-use super::Call;
+use super::{Call, small};
 use crate::comm::Shared;
-use crate::memory::Address;
+use crate::memory::{self, Address};
 use crate::pt2pt::request::{Outcome, Request};
 use crate::rank::Rank;
 use ampi_core::net::{Delivery, Head};
@@ -48,11 +48,17 @@ const FINISH: u8 = RUN + 1;
 /// Kinds of messages of this chapter.
 pub const HANDLERS: [(u8, Handler); 2] = [(RUN, on_run), (FINISH, on_finish)];
 
-/// One member's place on a board.
+/// One member's place on a board: a cache line.
 #[derive(Clone, Copy)]
+#[repr(C, align(64))]
 struct Entry {
     call: *const Call,
+    nonblocking: bool,
+    /// A small contribution (see [`small`]).
+    kept: [u64; small::BYTES / 8],
 }
+
+const _: () = assert!(size_of::<Entry>() == 64);
 
 /// A meeting of all members of a communicator.
 pub struct Board {
@@ -66,6 +72,8 @@ pub struct Board {
     pes_arrived: AtomicU32,
     pes_done: AtomicU32,
     pes_finished: AtomicU32,
+    /// Result of a small operation.
+    result: UnsafeCell<[u128; small::BYTES / 16]>,
     /// Memory for intermediate results; written by the executors of a phase, read in the next.
     scratch: Mutex<Vec<u128>>,
 }
@@ -78,8 +86,8 @@ unsafe impl Send for Board {}
 /// A PE's view of an open board.
 struct Open {
     board: Option<&'static Board>,
-    /// The call that came first on this PE, to compare the others with.
-    first_call: *const Call,
+    /// Kind and name of the call that came first on this PE, to compare the others with.
+    first: (u32, &'static str),
     arrived: u32,
     finished: bool,
     blocked: Chain,
@@ -103,7 +111,7 @@ impl Side {
             let fresh = self.spare.pop().unwrap_or_else(|| {
                 Box::new(Open {
                     board: None,
-                    first_call: std::ptr::null(),
+                    first: (0, ""),
                     arrived: 0,
                     finished: false,
                     blocked: Chain::new(),
@@ -148,6 +156,7 @@ impl Board {
             pes_arrived: AtomicU32::new(0),
             pes_done: AtomicU32::new(0),
             pes_finished: AtomicU32::new(0),
+            result: UnsafeCell::new([0; small::BYTES / 16]),
             scratch: Mutex::new(Vec::new()),
         }))
     }
@@ -191,12 +200,33 @@ impl Board {
         self.shared().members_on(pe).iter().map(|&r| r as usize)
     }
 
-    fn pin(&self, r: usize, call: *const Call) {
+    #[inline(always)]
+    fn pin(&self, r: usize, call: *const Call, nonblocking: bool) {
         // SAFETY: invariant 1: only member r's PE writes entry r.
         unsafe {
-            let entries = (*self.entries.get()).as_mut_ptr();
-            entries.add(r).write(Entry { call });
+            let entry = (*self.entries.get()).as_mut_ptr().add(r);
+            (*entry).call = call;
+            (*entry).nonblocking = nonblocking;
         }
+    }
+
+    /// Where member `r`'s small contribution is kept.
+    #[inline(always)]
+    pub(super) fn kept(&self, r: usize) -> Address {
+        // SAFETY: within the vector, whose length changes only while the board is set up.
+        Address(unsafe { &raw mut (*(*self.entries.get()).as_mut_ptr().add(r)).kept } as usize)
+    }
+
+    /// Where the result of a small operation is kept.
+    #[inline(always)]
+    pub(super) fn result(&self) -> Address {
+        Address(self.result.get() as usize)
+    }
+
+    #[inline(always)]
+    pub(super) fn is_nonblocking(&self, r: usize) -> bool {
+        // SAFETY: as in `call`.
+        unsafe { (&(*self.entries.get()))[r].nonblocking }
     }
 }
 
@@ -217,7 +247,10 @@ impl Shared {
             b.shared.set(Some(&*Arc::as_ptr(self)));
             let entries = &mut *b.entries.get();
             if entries.len() != self.size() {
-                entries.resize(self.size(), Entry { call: std::ptr::null() });
+                entries.resize(
+                    self.size(),
+                    Entry { call: std::ptr::null(), nonblocking: false, kept: [0; small::BYTES / 8] },
+                );
             }
         }
         b.kind.store(0, Ordering::Relaxed);
@@ -253,6 +286,7 @@ pub fn meet(
 ) {
     let pe = me.p2p.pe();
     let here = shared.members_on(pe.id()).len() as u32;
+    let kept = small::contribution(call);
     // SAFETY: only this PE's thread uses its side; the borrow ends with the block. `blocked` is in a box that stays open
     // until FINISH, which wakes us.
     let (board, all_here, blocked) = unsafe {
@@ -262,15 +296,17 @@ pub fn meet(
             None => {
                 let b = shared.board(seq);
                 open.board = Some(b);
-                open.first_call = call;
+                open.first = (call.kind(), call.name);
                 b
             }
         };
-        let other = &*open.first_call;
-        if other.kind() != call.kind() {
-            super::mismatch(me, call, other);
+        if open.first.0 != call.kind() {
+            super::mismatch(me, call, open.first.1);
         }
-        board.pin(r as usize, call);
+        board.pin(r as usize, call, request.is_some());
+        if let Some((from, n)) = kept {
+            memory::copy(board.kept(r as usize), from, n);
+        }
         open.arrived += 1;
         if let Some(q) = request {
             open.nonblocking.push((me, q));
@@ -285,12 +321,17 @@ pub fn meet(
         }
         if board.pes_arrived.fetch_add(1, Ordering::AcqRel) + 1 == pes {
             // the last of all: `me` is in its own call, so user-defined operations may run here
-            if pes == 1 || call.is_small(board) {
-                for phase in 0..call.phases() {
-                    call.run(board, phase, None, call);
+            if kept.is_some() || pes == 1 || call.is_small(board) {
+                if kept.is_some() {
+                    small::execute(board, call);
+                } else {
+                    (0..call.phases()).for_each(|phase| call.run(board, phase, None, call));
                 }
                 tell(pe, board, FINISH, 0);
                 finish(pe, board);
+                if kept.is_some() && request.is_none() {
+                    small::take(board, r as usize, call);
+                }
                 return;
             }
             tell(pe, board, RUN, 0);
@@ -303,6 +344,9 @@ pub fn meet(
     }
     if request.is_none() {
         pe.block_in(blocked);
+        if kept.is_some() {
+            small::take(board, r as usize, call);
+        }
     }
 }
 

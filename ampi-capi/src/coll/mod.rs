@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`board`] | how the members meet, who executes |
 //! | [`movement`] | broadcast, gather, scatter, allgather, alltoall: one rule for all |
+//! | `small` | contributions of a few bytes, kept on the board |
 //! | [`reduction`] | reduce, allreduce, reduce_scatter, scan, exscan |
 //! | [`calls`] | the MPI calls: checks, then a [`Call`] pinned to the board |
 //!
@@ -14,6 +15,7 @@ pub mod board;
 pub mod calls;
 pub mod movement;
 pub mod reduction;
+mod small;
 
 use crate::abi::constants as c;
 use crate::comm::create::Agreement;
@@ -129,8 +131,8 @@ impl Call {
 
 /// Two members are in different collectives: nothing sensible can follow.
 #[cold]
-fn mismatch(me: &'static Rank, mine: &Call, other: &Call) -> ! {
-    mismatch_text(me, mine.name, other.name)
+fn mismatch(me: &'static Rank, mine: &Call, other: &str) -> ! {
+    mismatch_text(me, mine.name, other)
 }
 
 #[cold]

@@ -122,6 +122,18 @@ impl Blocks {
         }
     }
 
+    /// The one place of a whole contiguous buffer.
+    #[inline(always)]
+    pub(super) fn place(&self) -> Option<(Address, usize)> {
+        match self {
+            Blocks::Whole { at, count, ty } => {
+                let (offset, bytes) = ty.is_contiguous(*count)?;
+                Some((at.add(offset), bytes as usize))
+            }
+            _ => None,
+        }
+    }
+
     /// Equal contiguous blocks: address of block 0 and bytes of each.
     #[inline(always)]
     fn plain(&self) -> Option<(Address, usize)> {
@@ -244,7 +256,6 @@ fn copy(from: &Block<'_>, to: &Block<'_>) -> Result<(), ()> {
 /// The common alltoall and allgather: equal small contiguous blocks everywhere, copied in 8×8 tiles so that both sides'
 /// cache lines are used while they are there. False when the calls are not of that shape.
 fn tiles(board: &Board) -> bool {
-    const TILE: usize = 8;
     let n = board.size();
     let first = movement(board.call(0));
     let step = matches!(first.send, Blocks::Equal { .. });
@@ -265,14 +276,27 @@ fn tiles(board: &Board) -> bool {
         }
     }
     let stride = if step { bytes } else { 0 };
+    match bytes {
+        // lengths the compiler knows: one load and one store
+        4 => copy_tiles(&places, stride, |to, from| memory::copy(to, from, 4), 4),
+        8 => copy_tiles(&places, stride, |to, from| memory::copy(to, from, 8), 8),
+        n => copy_tiles(&places, stride, |to, from| memory::copy(to, from, n), n),
+    }
+    true
+}
+
+/// Block `r` of every sender `s` to block `s` of every receiver `r`.
+#[inline(always)]
+fn copy_tiles(places: &[(Address, Address)], stride: usize, copy: impl Fn(Address, Address), bytes: usize) {
+    const TILE: usize = 8;
+    let n = places.len();
     for r0 in (0..n).step_by(TILE) {
         for s0 in (0..n).step_by(TILE) {
             for (r, (_, to)) in places.iter().enumerate().skip(r0).take(TILE) {
                 for (s, (from, _)) in places.iter().enumerate().skip(s0).take(TILE) {
-                    memory::copy(to.add((s * bytes) as i64), from.add((r * stride) as i64), bytes);
+                    copy(to.add((s * bytes) as i64), from.add((r * stride) as i64));
                 }
             }
         }
     }
-    true
 }

@@ -111,7 +111,7 @@ pub fn dup(me: &'static Rank, comm: C, newcomm: OutHandle) -> MpiResult {
 
 /// `MPI_Comm_dup_with_info`. MPI-5.0 §7.4.2.
 pub fn dup_with_info(me: &'static Rank, comm: C, info: Option<&Rc<Info>>, newcomm: OutHandle) -> MpiResult {
-    let info = info.map_or_else(Info::default, |i| (**i).clone());
+    let info = hints(info);
     dup_as(me, comm, "MPI_Comm_dup_with_info", Some(&info), newcomm)
 }
 
@@ -153,7 +153,7 @@ pub fn idup_with_info(
     newcomm: OutHandle,
     request: OutHandle,
 ) -> MpiResult {
-    let info = info.map_or_else(Info::default, |i| (**i).clone());
+    let info = hints(info);
     idup_as(me, comm, "MPI_Comm_idup_with_info", Some(info), newcomm, request)
 }
 
@@ -288,9 +288,10 @@ pub fn set_name(_: &'static Rank, comm: C, name: &[u8]) -> MpiResult {
     Ok(())
 }
 
-/// `MPI_Comm_get_name`. MPI-5.0 §7.8.
-pub fn get_name(_: &'static Rank, comm: C, name: StringOut, length: Out<i32>) -> MpiResult {
-    length.set(name.write(&comm.name.borrow(), c::MPI_MAX_OBJECT_NAME as usize) as i32);
+/// `MPI_Comm_get_name` — `MPI_COMM_NULL` has a name, too. MPI-5.0 §7.8.
+pub fn get_name(_: &'static Rank, comm: Option<&Rc<Comm>>, name: StringOut, length: Out<i32>) -> MpiResult {
+    let text = comm.map_or_else(|| Comm::NULL_NAME.as_bytes().into(), |c| c.name.borrow().clone());
+    length.set(name.write(&text, c::MPI_MAX_OBJECT_NAME as usize) as i32);
     Ok(())
 }
 
@@ -300,9 +301,34 @@ pub fn test_inter(_: &'static Rank, _: C, flag: OutTruth) -> MpiResult {
     Ok(())
 }
 
-/// `MPI_Comm_set_info` — hints; replaces those given before. MPI-5.0 §7.4.4.
+/// The hints about communicators that the standard defines; others are ignored. MPI-5.0 §7.4.4, §11.4.3.
+const HINTS: [&[u8]; 5] = [
+    b"mpi_assert_no_any_tag",
+    b"mpi_assert_no_any_source",
+    b"mpi_assert_exact_length",
+    b"mpi_assert_allow_overtaking",
+    b"mpi_memory_alloc_kinds",
+];
+
+/// Of `info` what is a hint about communicators.
+fn hints(info: Option<&Rc<Info>>) -> Info {
+    let kept = Info::default();
+    for key in HINTS {
+        if let Some(value) = info.and_then(|i| i.get(key)) {
+            kept.set(key, &value);
+        }
+    }
+    kept
+}
+
+/// `MPI_Comm_set_info` — hints; those that `info` does not name stay. MPI-5.0 §7.4.4.
 pub fn set_info(_: &'static Rank, comm: C, info: Option<&Rc<Info>>) -> MpiResult {
-    comm.info.replace(info.map_or_else(Info::default, |i| (**i).clone()));
+    let (new, kept) = (hints(info), comm.info.borrow());
+    for key in HINTS {
+        if let Some(value) = new.get(key) {
+            kept.set(key, &value);
+        }
+    }
     Ok(())
 }
 

@@ -19,7 +19,8 @@ pub enum Class {
     Byte,
     /// MPI_AINT, MPI_OFFSET, MPI_COUNT: equal in C and Fortran.
     MultiLanguage,
-    /// Printable characters: they are moved, never computed with.
+    /// Printable characters: they are moved, never computed with. The standard counts `MPI_CHAR` to them, but programs
+    /// that reduce C's `char` run with every other implementation, so here it is the small integer that it is in C.
     Character,
     Packed,
     /// Value and index of MPI_MINLOC and MPI_MAXLOC.
@@ -62,6 +63,9 @@ pub enum Repr {
 }
 
 impl Repr {
+    /// C's `char`, whose sign the architecture chooses.
+    const C_CHAR: Repr = if std::ffi::c_char::MIN == 0 { Repr::U8 } else { Repr::I8 };
+
     /// Bytes that carry data: what one element takes in a packed message.
     pub const fn size(self) -> i64 {
         use Repr::*;
@@ -143,13 +147,13 @@ table! {
     MPI_SHORT CInteger I16
     MPI_INT CInteger I32
     MPI_LONG CInteger I64
-    MPI_LONG_LONG CInteger I64
+    MPI_LONG_LONG_INT CInteger I64
     MPI_UNSIGNED_SHORT CInteger U16
     MPI_UNSIGNED CInteger U32
     MPI_UNSIGNED_LONG CInteger U64
     MPI_UNSIGNED_LONG_LONG CInteger U64
     MPI_FLOAT Floating F32
-    MPI_C_FLOAT_COMPLEX Complex ComplexF32
+    MPI_C_COMPLEX Complex ComplexF32
     MPI_CXX_FLOAT_COMPLEX Complex ComplexF32
     MPI_DOUBLE Floating F64
     MPI_C_DOUBLE_COMPLEX Complex ComplexF64
@@ -178,7 +182,7 @@ table! {
     MPI_WCHAR Character I32
     MPI_INT8_T CInteger I8
     MPI_UINT8_T CInteger U8
-    MPI_CHAR Character U8
+    MPI_CHAR CInteger C_CHAR
     MPI_SIGNED_CHAR CInteger I8
     MPI_UNSIGNED_CHAR CInteger U8
     MPI_BYTE Byte U8
@@ -257,7 +261,8 @@ impl Basic {
         self.0 as usize
     }
 
-    /// The name that MPI_Type_get_name gives it (MPI-5.0 §7.8).
+    /// The name that MPI_Type_get_name gives it (MPI-5.0 §7.8): of two names for one type the one that the standard does
+    /// not call a synonym.
     pub fn name(self) -> &'static str {
         self.info().name
     }

@@ -1,7 +1,9 @@
 //! From a failed call to its error handler.
 //!
 //! 1. The object is: the one that the error names; else the first communicator, window, file or session among the
-//!    call's arguments that is alive; else `MPI_COMM_SELF`; else (before `MPI_Init`) the initial handler.
+//!    call's arguments that is alive; else `MPI_COMM_SELF`; else (before `MPI_Init`) the initial handler. Where the
+//!    program has left `MPI_COMM_SELF` its initial handler, `MPI_COMM_WORLD` stands in for it: there errors without an
+//!    object went until MPI-3, and programs set a handler for `MPI_COMM_WORLD` alone.
 //! 2. The sentence is completed: "MPI_Send: dest is 7, must be 0..3 (communicator MPI_COMM_WORLD, rank 2)".
 //! 3. The handler acts: end the job, return the code, or call the program's function and then return the code.
 
@@ -21,7 +23,7 @@ pub fn raise(me: &'static Rank, function: &str, error: MpiError, arguments: &[us
         .on
         .into_iter()
         .chain(arguments.iter().map(|&h| Handle(h)))
-        .chain([Handle(c::MPI_COMM_SELF)])
+        .chain([objectless(me)])
         .find_map(|h| me.error_owner(h));
     let (handler, place) = match &owner {
         Some(o) => (o.errhandler().get(), o.describe()),
@@ -32,6 +34,17 @@ pub fn raise(me: &'static Rank, function: &str, error: MpiError, arguments: &[us
     act(me, &handler, owner.as_deref(), code, &text);
     me.errhandler.last.replace((code, text.into_boxed_str()));
     code
+}
+
+/// The communicator for errors that belong to no object (rule 1).
+fn objectless(me: &'static Rank) -> Handle {
+    let alone = Handle(c::MPI_COMM_SELF);
+    match me.error_owner(alone) {
+        Some(o) if Rc::ptr_eq(&o.errhandler().get(), &me.errhandler.initial.get()) => {
+            Handle(c::MPI_COMM_WORLD)
+        }
+        _ => alone,
+    }
 }
 
 fn act(me: &'static Rank, handler: &Rc<Errhandler>, owner: Option<&dyn Owner>, code: i32, text: &str) {

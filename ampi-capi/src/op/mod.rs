@@ -124,13 +124,14 @@ impl PredefinedOp {
         !matches!(self, Replace | NoOp)
     }
 
-    /// The standard's table of operations and groups of types (MPI-5.0 §6.9.2).
+    /// The standard's table of operations and groups of types (MPI-5.0 §6.9.2), and what all implementations take
+    /// beyond it: logical operations on MPI_AINT, MPI_OFFSET and MPI_COUNT, and MPI_CHAR as an integer.
     pub fn allows(self, class: Class) -> bool {
         use Class::*;
         match self {
             Max | Min => matches!(class, CInteger | FortranInteger | Floating | MultiLanguage),
             Sum | Prod => matches!(class, CInteger | FortranInteger | Floating | Complex | MultiLanguage),
-            Land | Lor | Lxor => matches!(class, CInteger | Logical),
+            Land | Lor | Lxor => matches!(class, CInteger | Logical | MultiLanguage),
             Band | Bor | Bxor => matches!(class, CInteger | FortranInteger | Byte | MultiLanguage),
             Minloc | Maxloc => class == Pair,
             Replace | NoOp => true,
@@ -167,11 +168,6 @@ pub fn kernel_for(op: PredefinedOp, datatype: &Datatype) -> MpiResult<Kernel> {
     };
     match kernel(op, basic) {
         Some(kernel) => Ok(kernel),
-        None if basic.handle() == c::MPI_CHAR => mpi_err!(
-            MPI_ERR_OP,
-            "{op} is not defined on MPI_CHAR, which is for printable characters; use MPI_SIGNED_CHAR or \
-             MPI_UNSIGNED_CHAR"
-        ),
         None => mpi_err!(MPI_ERR_OP, "{op} is not defined on {}", basic.name()),
     }
 }

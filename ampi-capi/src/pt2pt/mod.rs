@@ -49,18 +49,22 @@ const RENDEZVOUS: u8 = 2;
 const CLEAR_TO_SEND: u8 = 3;
 const SENT: u8 = 4;
 const RECEIVED: u8 = 5;
+const TAKE_BACK: u8 = 6;
+const TAKEN_BACK: u8 = 7;
 
 /// Kinds of messages this chapter sends, for [`ampi_core::pe::Job::new`].
-pub const HANDLERS: [(u8, Handler); 6] = [
+pub const HANDLERS: [(u8, Handler); 8] = [
     (EAGER_INLINE, on_inline),
     (EAGER_POOLED, on_pooled),
     (RENDEZVOUS, on_rendezvous),
     (CLEAR_TO_SEND, rendezvous::on_clear_to_send),
     (SENT, rendezvous::on_sent),
     (RECEIVED, rendezvous::on_received),
+    (TAKE_BACK, rendezvous::on_take_back),
+    (TAKEN_BACK, rendezvous::on_taken_back),
 ];
 /// First kind that other chapters may use.
-pub const KINDS_USED: u8 = 6;
+pub const KINDS_USED: u8 = 8;
 
 /// Cells behind a full ring from which a sending rank lets others run first.
 const BACKLOG_MAX: usize = 512;

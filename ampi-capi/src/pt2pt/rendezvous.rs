@@ -10,6 +10,9 @@
 //!   whoever finishes the last chunk completes its own side and tells the other (SENT or RECEIVED)
 //! ```
 //!
+//! A send is cancelled by TAKE_BACK {transfer, index}: if the receiver's PE still has the message without a receive, it
+//! forgets it and answers TAKEN_BACK {index}; else the send completes as usual.
+//!
 //! Two cores copying halves beat one memcpy because each copies the same half every time (its cache stays warm), and a
 //! sender that is busy elsewhere costs nothing: the receiver takes all chunks itself.
 //!
@@ -19,13 +22,15 @@
 //! 2. Chunks are claimed with one counter: front and back claims together never exceed `chunks`, so they never meet.
 //! 3. The sender's request (which holds the transfer) is completed only after the last chunk; CLEAR_TO_SEND comes before
 //!    SENT on the same link, so it never finds a recycled transfer.
+//! 4. TAKE_BACK may find the send completed and its transfer announced anew: the new announcement comes after it on the
+//!    link to the same rank, and elsewhere nobody asks, so it takes back no other message.
 //!
 //! # Safety
 //! `Transfer` is shared by two PEs under invariant 1.
 #![allow(unsafe_code)]
 
 use super::request::{Outcome, Request};
-use super::{CLEAR_TO_SEND, Envelope, RECEIVED, RENDEZVOUS, SENT, settle};
+use super::{CLEAR_TO_SEND, Envelope, RECEIVED, RENDEZVOUS, SENT, TAKE_BACK, TAKEN_BACK, settle};
 use crate::memory::{self, Address};
 use crate::rank::Rank;
 use ampi_core::net::{Delivery, Head};
@@ -205,6 +210,54 @@ pub(super) fn on_received(_: &'static Pe, chare: usize, d: &Delivery<'_>) {
     // SAFETY: the address of a request of this very rank, sent by `on_clear_to_send`; requests are never freed.
     let r: &'static Request = unsafe { &*(address as *const Request) };
     r.complete(Rank::of_chare(chare), r.outcome());
+}
+
+/// Cancels the active send `r` if no receive has matched its message: now, or soon when the receiver is on another PE.
+pub(super) fn take_back(me: &'static Rank, r: &'static Request) {
+    let Some(to) = r.peer() else { return };
+    let pe = me.p2p.pe();
+    let (chare, to_pe) = pe.chare(to);
+    if to_pe == pe.id() {
+        if forget(Rank::of_chare(chare), &r.transfer) {
+            cancelled(me, r);
+        }
+        return;
+    }
+    let head = Head { dst: to, context: r.index(), key: 0, kind: TAKE_BACK, inline_len: 16 };
+    let payload = words(r.transfer.address(), u64::from(me.world_rank));
+    pe.send_to(to_pe, &head, payload.as_flattened());
+}
+
+/// Removes the message with `t` from those that wait for a receive; false: it is not there (any more).
+fn forget(me: &'static Rank, t: &'static Transfer) -> bool {
+    let waiting = &me.p2p.unexpected;
+    let Some(m) = waiting.iter().find(|m| m.transfer().is_some_and(|u| std::ptr::eq(u, t))) else {
+        return false;
+    };
+    waiting.remove(m);
+    me.p2p.pools().recycle(m);
+    true
+}
+
+fn cancelled(me: &'static Rank, r: &'static Request) {
+    r.drop_kept(me.p2p.pools());
+    r.complete(me, Outcome { cancelled: true, ..Outcome::EMPTY });
+}
+
+/// TAKE_BACK at the receiver.
+pub(super) fn on_take_back(pe: &'static Pe, chare: usize, d: &Delivery<'_>) {
+    let (transfer, sender) = read_words(d);
+    if forget(Rank::of_chare(chare), Transfer::at(transfer)) {
+        let sender = sender as u32;
+        let head = Head { dst: sender, context: d.head.context, key: 0, kind: TAKEN_BACK, inline_len: 0 };
+        pe.send_to(pe.chare(sender).1, &head, &[]);
+    }
+}
+
+/// TAKEN_BACK at the sender: no receive will ever see the message.
+pub(super) fn on_taken_back(_: &'static Pe, chare: usize, d: &Delivery<'_>) {
+    let me = Rank::of_chare(chare);
+    cancelled(me, me.p2p.requests.at(d.head.context));
 }
 
 /// Two words as the start of a cell's payload.

@@ -15,6 +15,13 @@ pub(super) fn store(status: StatusOut, o: &Outcome) {
     }
 }
 
+/// The status of a null or inactive request: source and tag any, nothing received, error `MPI_SUCCESS` (§3.7.3).
+#[cold]
+pub(super) fn store_empty(status: StatusOut) {
+    status.set(Status::EMPTY);
+    status.set_error(c::MPI_SUCCESS);
+}
+
 /// The error an outcome stands for.
 #[inline(always)]
 pub(super) fn check(o: &Outcome) -> MpiResult {

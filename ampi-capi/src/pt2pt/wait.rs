@@ -8,7 +8,7 @@
 //! 3. A test that finds nothing lets other ranks run, so that a loop of tests makes progress.
 
 use super::request::{Kind, Outcome, Phase, Request};
-use super::status::store;
+use super::status::{store, store_empty};
 use crate::abi::constants as c;
 use crate::abi::kinds::{Array, InOut, Out, OutTruth, StatusOut, StatusesOut};
 use crate::error::{MpiError, MpiResult};
@@ -125,7 +125,7 @@ fn finish(me: &'static Rank, r: &'static Request) -> (usize, Outcome, MpiResult)
 #[inline(always)]
 pub fn wait(me: &'static Rank, request: InOut<usize>, status: StatusOut) -> MpiResult {
     let Some(r) = look_up(me, request.get(), || "request".into())? else {
-        store(status, &Outcome::EMPTY);
+        store_empty(status);
         return Ok(());
     };
     block_until_done(me, r);
@@ -158,7 +158,7 @@ fn done_soon(me: &'static Rank, done: impl Fn() -> bool) -> bool {
 pub fn test(me: &'static Rank, request: InOut<usize>, flag: OutTruth, status: StatusOut) -> MpiResult {
     let Some(r) = look_up(me, request.get(), || "request".into())? else {
         flag.set(true);
-        store(status, &Outcome::EMPTY);
+        store_empty(status);
         return Ok(());
     };
     let done = done_soon(me, || is_done(r));
@@ -241,6 +241,10 @@ impl List<'_> {
         let mut first: Option<(usize, MpiError)> = None;
         let mut codes = Vec::new();
         for (k, i) in which.enumerate() {
+            if self.all[i].is_none_or(|r| r.phase() == Phase::Inactive) {
+                store_empty(statuses.at(k));
+                continue;
+            }
             let (outcome, result) = self.finish(me, i);
             store(statuses.at(k), &outcome);
             if let Err(e) = result {
@@ -304,7 +308,7 @@ pub fn waitany(
         Some(i) => tell_one(me, &list, i, index, status),
         None => {
             index.set(c::MPI_UNDEFINED);
-            store(status, &Outcome::EMPTY);
+            store_empty(status);
             Ok(())
         }
     }
@@ -323,7 +327,7 @@ pub fn testany(
     if list.started().next().is_none() {
         flag.set(true);
         index.set(c::MPI_UNDEFINED);
-        store(status, &Outcome::EMPTY);
+        store_empty(status);
         return Ok(());
     }
     let done = done_soon(me, || list.first_done().is_some());
@@ -426,7 +430,7 @@ pub fn request_get_status(
 ) -> MpiResult {
     let Some(r) = look_up(me, request.0, || "request".into())? else {
         flag.set(true);
-        store(status, &Outcome::EMPTY);
+        store_empty(status);
         return Ok(());
     };
     let done = done_soon(me, || is_done(r));
@@ -454,7 +458,7 @@ pub fn request_get_status_any(
     if list.started().next().is_none() {
         flag.set(true);
         index.set(c::MPI_UNDEFINED);
-        store(status, &Outcome::EMPTY);
+        store_empty(status);
         return Ok(());
     }
     flag.set(done_soon(me, || list.first_done().is_some()));
@@ -514,8 +518,8 @@ pub fn request_get_status_some(
     Ok(())
 }
 
-/// `MPI_Cancel` — takes a receive that nothing has matched back; sends are not cancelled (they complete), which the
-/// standard allows. MPI-5.0 §3.8.4.
+/// `MPI_Cancel` — takes a receive back that nothing has matched, or a send whose message still lies with the sender. A
+/// short message has left, its send is complete and stays so. MPI-5.0 §3.8.4.
 pub fn cancel(me: &'static Rank, request: InOut<usize>) -> MpiResult {
     let Some(r) = look_up(me, request.get(), || "request".into())? else {
         return mpi_err!(MPI_ERR_REQUEST, "request is MPI_REQUEST_NULL");
@@ -531,6 +535,7 @@ pub fn cancel(me: &'static Rank, request: InOut<usize>) -> MpiResult {
             me.p2p.posted.remove(r);
             r.complete(me, Outcome { cancelled: true, ..Outcome::EMPTY });
         }
+        Kind::Send if r.is_active() => super::rendezvous::take_back(me, r),
         _ => {}
     }
     Ok(())

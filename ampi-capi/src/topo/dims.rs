@@ -1,7 +1,8 @@
 //! MPI_Dims_create (MPI-5.0 §8.5.2): a balanced grid for a number of processes.
 //!
 //! "As close to each other as possible" is taken at its word: among all factorisations the one with the smallest
-//! difference between the largest and the smallest dimension, and among those the one with the smallest largest.
+//! difference between the largest and the smallest dimension, and among those the one whose smallest (so also largest)
+//! dimension is the largest, as MPICH decides: 5040 = 21 x 16 x 15, not 20 x 18 x 14.
 
 use crate::error::MpiResult;
 use crate::mpi_err;
@@ -73,7 +74,8 @@ impl Search {
     fn extend(&mut self, left: i32, parts: usize, max: i32) {
         if parts == 1 {
             let largest = *self.chosen.first().unwrap_or(&left);
-            if left <= max && largest - left < self.best_spread {
+            // first factors come in increasing order: of equal spreads the last one found is wanted
+            if left <= max && largest - left <= self.best_spread {
                 self.best_spread = largest - left;
                 self.best = self.chosen.clone();
                 self.best.push(left);
@@ -91,7 +93,7 @@ impl Search {
             // The smallest factor is at most the root of what is left, so the spread is at least this.
             let largest = *self.chosen.first().unwrap_or(&d);
             let root = (left as f64).powf(1.0 / parts as f64) as i32 + 1;
-            if largest.saturating_sub(root) >= self.best_spread {
+            if largest.saturating_sub(root) > self.best_spread {
                 break;
             }
             self.chosen.push(d);
@@ -145,6 +147,8 @@ mod tests {
         assert_eq!(made(24, &[0, 0, 0]), [4, 3, 2]);
         assert_eq!(made(144, &[0, 0, 0]), [6, 6, 4]);
         assert_eq!(made(512, &[0, 0, 0]), [8, 8, 8]);
+        assert_eq!(made(5040, &[0, 0, 0]), [21, 16, 15]);
+        assert_eq!(made(10800, &[0, 0, 0]), [27, 20, 20]);
         assert_eq!(made(1_000_000, &[0, 0, 0]), [100, 100, 100]);
         assert_eq!(made(i32::MAX, &[0, 0]), [i32::MAX, 1]);
         assert_eq!(made(1 << 30, &[0; 10]), [8; 10]);

@@ -37,6 +37,8 @@ pub struct ArenaConfig {
     pub slot_bytes: Option<usize>,
     /// Room for the program and its libraries: `Program::image_bytes`, the largest of the programs to start.
     pub image_bytes: usize,
+    /// Alignment of the image: that of the program's most strictly aligned segment.
+    pub image_align: usize,
     /// Room for the `Guest` and what belongs to it.
     pub control_bytes: usize,
     pub backing: Backing,
@@ -49,6 +51,7 @@ impl ArenaConfig {
             stack_bytes: 1 << 20,
             slot_bytes: None,
             image_bytes: 16 << 20,
+            image_align: PAGE,
             control_bytes: 64 << 10,
             backing: Backing::Private,
         }
@@ -126,7 +129,8 @@ fn layout(c: &ArenaConfig) -> Result<Geometry> {
     let power = want.max(least).next_power_of_two();
     // Not a power of two, so that equal offsets in different slots do not share cache sets of page-table entries.
     let stride = power + 2 * TABLE_SPAN;
-    let (lead, skews) = skew(stack_end, heap);
+    let skew_step = up(c.image_align.clamp(PAGE, SLOT_ALIGN), PAGE);
+    let (lead, skews) = skew(stack_end, heap, skew_step);
     if stride.checked_mul(slots_total).is_none_or(|n| n > LIMIT - BASE) {
         let why = format!(
             "{slots_total} slots of {stride} bytes do not fit into {} TiB of addresses",
@@ -142,6 +146,7 @@ fn layout(c: &ArenaConfig) -> Result<Geometry> {
         stride,
         lead,
         skews,
+        skew_step,
         end,
         stack_end,
         thread_pointer,
@@ -155,15 +160,15 @@ fn layout(c: &ArenaConfig) -> Result<Geometry> {
 /// Addresses that one page of page table describes.
 const TABLE_SPAN: usize = 2 << 20;
 
-/// How far slots are shifted: by how much the first, and in how many steps of [`SLOT_ALIGN`] those after it. From the
+/// How far slots are shifted: by how much the first, and in how many steps of `step` those after it. From the
 /// stack's top to the first heap pages a slot stays in one block of [`TABLE_SPAN`] if that is possible.
-fn skew(stack_end: usize, heap: usize) -> (usize, usize) {
+fn skew(stack_end: usize, heap: usize, step: usize) -> (usize, usize) {
     let first = (stack_end - GUARD_BYTES) / SLOT_ALIGN * SLOT_ALIGN;
     let used = up(heap + SLOT_ALIGN - first, SLOT_ALIGN);
     if used > TABLE_SPAN {
-        return (0, TABLE_SPAN / SLOT_ALIGN);
+        return (0, TABLE_SPAN / step);
     }
-    (up(first, TABLE_SPAN) - first, (TABLE_SPAN - used) / SLOT_ALIGN + 1)
+    (up(first, TABLE_SPAN) - first, (TABLE_SPAN - used) / step + 1)
 }
 
 const NOT_GLIBC: &str =

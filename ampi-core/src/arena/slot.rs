@@ -11,13 +11,14 @@
 //! What a small rank touches (stack top, the ends of the TLS block, TCB, data, first heap pages) is kept together: the
 //! stack's top shares a page with the libraries' thread-locals, and where program and libraries are small the skew puts
 //! all of it into one 2 MiB block of addresses, so that a rank needs one page of page table. The skew of neighbouring
-//! slots differs, so that their page-table entries fall into different cache sets. Every offset from the image's first
+//! slots differs, by single pages if the program allows: the same page of many ranks then falls into different sets of
+//! the TLBs (whose index is the lowest bits of the page number), and its page-table entries into different cache sets. Every offset from the image's first
 //! byte is the same in all slots: a template is relocated by adding one number.
 //!
 //! Invariants:
 //! 1. A slot's first [`GUARD_BYTES`], and the skew before it, are never mapped: a stack that overflows faults there.
 //! 2. All areas start at page boundaries but the end of the stack, which is the start of the control area; the image
-//!    starts at a multiple of [`SLOT_ALIGN`].
+//!    starts at a multiple of the alignment that the program asked for (at most [`SLOT_ALIGN`]).
 //! 3. `Slot` is only a number. The areas may be unmapped (rank not here); asking for addresses is always fine.
 
 use super::{BASE, GEOMETRY, geometry};
@@ -38,8 +39,9 @@ pub(crate) struct Geometry {
     pub stride: usize,
     /// Skew of slot 0.
     pub lead: usize,
-    /// Slot i has i mod `skews` times [`SLOT_ALIGN`] more skew than slot 0.
+    /// Slot i has i mod `skews` times `skew_step` more skew than slot 0.
     pub skews: usize,
+    pub skew_step: usize,
     /// End of a slot's last area.
     pub end: usize,
     pub stack_end: usize,
@@ -86,7 +88,7 @@ impl Slot {
     #[inline]
     pub fn base(self) -> usize {
         let (g, i) = (geo(), self.index as usize);
-        BASE + i * g.stride + g.lead + i % g.skews * SLOT_ALIGN
+        BASE + i * g.stride + g.lead + i % g.skews * g.skew_step
     }
 
     fn area(self, from: usize, to: usize) -> Range<usize> {

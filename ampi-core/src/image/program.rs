@@ -130,6 +130,13 @@ impl Program {
         &self.options
     }
 
+    /// Strictest alignment of a segment of the program and the libraries that start with it: for
+    /// [`ArenaConfig::image_align`](crate::arena::ArenaConfig).
+    pub fn image_align(&self) -> usize {
+        let loads = self.main().libs.iter().flat_map(|l| l.elf.loads.iter());
+        loads.map(|s| s.align as usize).max().unwrap_or(1)
+    }
+
     /// Bytes of a slot that the program and its libraries take (`ArenaConfig::image_bytes`).
     pub fn image_bytes(&self) -> usize {
         self.main().bytes as usize

@@ -51,6 +51,7 @@ pub type Handler = fn(pe: &'static Pe, chare: usize, message: &Delivery<'_>);
 pub const KINDS: usize = 16;
 /// Alignment of the addresses that [`Job::place`] takes: the low bits of a table entry hold the PE.
 pub const CHARE_ALIGN: usize = 128;
+const _: () = assert!(crate::job::PES_MAX < CHARE_ALIGN);
 
 /// Closures run by a PE on behalf of other threads.
 type External = Box<dyn FnOnce(&'static Pe) + Send>;

@@ -8,10 +8,12 @@
 //! | `+p P` | P | P |
 //! | `+p P` with `-n N` or `+vp N` | N | P, at most N |
 //! | `-n P +vp N` (as AMPI users write it) | N | P, at most N |
+//!
+//! PEs that nobody asked for are at most [`PES_MAX`]; more that somebody asks for are refused.
 
 use super::Refusal;
 use super::words::{Request, seconds};
-use ampi_core::job::{Bind, JobSpec, Mapping};
+use ampi_core::job::{Bind, JobSpec, Mapping, PES_MAX};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -35,14 +37,18 @@ pub fn plan(
     variable: &dyn Fn(&str) -> Option<OsString>,
 ) -> Result<Plan, Refusal> {
     let mut notes: Vec<String> = request.warnings.clone();
+    let most = cores.min(PES_MAX);
     let (ranks, pes) = match (request.ranks, request.processes, request.pes) {
         (Some(vp), Some(_), Some(p)) => (vp, p),
         (Some(vp), Some(n), None) => (vp, n),
-        (Some(vp), None, p) => (vp, p.unwrap_or(cores.min(vp))),
-        (None, Some(n), p) => (n, p.unwrap_or(cores.min(n))),
-        (None, None, p) => (p.unwrap_or(cores), p.unwrap_or(cores)),
+        (Some(vp), None, p) => (vp, p.unwrap_or(most.min(vp))),
+        (None, Some(n), p) => (n, p.unwrap_or(most.min(n))),
+        (None, None, p) => (p.unwrap_or(most), p.unwrap_or(most)),
     };
     let used = pes.min(ranks);
+    if used > PES_MAX {
+        return Err(Refusal::usage(format!("{pes} PEs are too many: a process has at most {PES_MAX}")));
+    }
     if used < pes {
         let s = if ranks == 1 { "" } else { "s" };
         notes.push(format!("{pes} PEs would be more than {ranks} rank{s}; {used} will do"));
@@ -140,6 +146,15 @@ mod tests {
         assert_eq!(make("+p 8 a", 4).unwrap().job.bind, Bind::None);
         assert_eq!(make("+p 4 a", 4).unwrap().job.bind, Bind::Core);
         assert_eq!(make("+p 4 --bind-to none a", 4).unwrap().job.bind, Bind::None);
+    }
+
+    #[test]
+    fn a_process_has_room_for_so_many_pes() {
+        let (ranks, pes) = (|p: Plan| (p.job.ranks, p.job.pes))(make("-n 500 a", 256).unwrap());
+        assert_eq!((ranks, pes), (500, 127));
+        assert_eq!(make("+p 127 a", 4).unwrap().job.pes, 127);
+        assert!(make("+p 128 a", 4).unwrap_err().why.contains("128 PEs are too many"));
+        assert_eq!(make("+p 128 -n 8 a", 4).unwrap().job.pes, 8);
     }
 
     #[test]

@@ -20,6 +20,8 @@ use std::rc::Rc;
 
 describe! {
     Comm, "MPI_Comm @", "&Rc<Comm>";
+    /// A communicator or `MPI_COMM_NULL`.
+    CommOrNull, "MPI_Comm @", "Option<&Rc<Comm>>";
     CommHandle, "MPI_Comm @", "Handle";
     CommInOut, "MPI_Comm *@", "HandleInOut<Comm>";
     NewComm, "MPI_Comm *@", "OutHandle";
@@ -31,6 +33,8 @@ describe! {
     Datatype, "MPI_Datatype @", "&Rc<Type>";
     /// A datatype, committed or not: constructors and queries.
     AnyDatatype, "MPI_Datatype @", "&Rc<Type>";
+    /// A datatype, committed or not, or `MPI_DATATYPE_NULL`.
+    DatatypeOrNull, "MPI_Datatype @", "Option<&Rc<Type>>";
     DatatypeHandle, "MPI_Datatype @", "Handle";
     /// A datatype that is only significant at some processes: the semantic function looks it up where it is.
     DatatypeIfUsed, "MPI_Datatype @", "LateDatatype";
@@ -322,6 +326,8 @@ unbound! {
 bind!(Comm, CommInOut => crate::comm::Comm);
 bind!(Info, InfoInOut => crate::info::Info);
 bind!(@or_null InfoOrNull => crate::info::Info);
+bind!(@or_null CommOrNull => crate::comm::Comm);
+bind!(@or_null DatatypeOrNull => crate::datatype::handle::Type);
 bind!(Errhandler, ErrhandlerInOut => crate::errhandler::Errhandler);
 bind!(@datatypes Datatype, AnyDatatype, DatatypeInOut => crate::datatype::handle::Type);
 bind!(Op, OpInOut => crate::op::handle::Op);

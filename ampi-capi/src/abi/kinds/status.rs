@@ -9,7 +9,8 @@
 //! ```
 //!
 //! 1. Calls that complete one operation leave `MPI_ERROR` alone (MPI-5.0 §3.2.5); only those that return
-//!    `MPI_ERR_IN_STATUS` set it, with [`StatusOut::set_error`].
+//!    `MPI_ERR_IN_STATUS` set it, with [`StatusOut::set_error`], and what is told to be an empty status (§3.7.3) has
+//!    `MPI_SUCCESS` there.
 //! 2. `bytes` is what was received; counts and elements are computed from it and a datatype.
 #![allow(unsafe_code)]
 

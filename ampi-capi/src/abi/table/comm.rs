@@ -35,7 +35,7 @@ macro_rules! entries {
             /// Names a communicator.
             small MPI_Comm_set_name (comm: Comm, comm_name: ObjectName) = comm::set_name;
             /// The name of a communicator.
-            small MPI_Comm_get_name (comm: Comm, comm_name: OutName, resultlen: OutInt) = comm::get_name;
+            small MPI_Comm_get_name (comm: CommOrNull, comm_name: OutName, resultlen: OutInt) = comm::get_name;
             /// Is it an intercommunicator?
             small MPI_Comm_test_inter (comm: Comm, flag: OutFlag) = comm::test_inter;
             /// Sets hints.

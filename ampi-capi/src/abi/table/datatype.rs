@@ -53,7 +53,7 @@ macro_rules! entries {
             /// Names a datatype.
             small MPI_Type_set_name (datatype: AnyDatatype, type_name: ObjectName) = datatype::calls::life::set_name;
             /// The name of a datatype.
-            small MPI_Type_get_name (datatype: AnyDatatype, type_name: OutName, resultlen: OutInt) = datatype::calls::life::get_name;
+            small MPI_Type_get_name (datatype: DatatypeOrNull, type_name: OutName, resultlen: OutInt) = datatype::calls::life::get_name;
             /// The predefined datatype of a class and size.
             small MPI_Type_match_size (typeclass: Int, size: Int, datatype: NewDatatype) = datatype::calls::queries::match_size;
             /// The pair type for `MPI_MINLOC` and `MPI_MAXLOC`.

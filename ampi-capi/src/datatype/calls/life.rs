@@ -7,8 +7,10 @@ use crate::attr::Cached;
 use crate::datatype::Datatype;
 use crate::datatype::handle::Type;
 use crate::error::MpiResult;
+use crate::handle::{Handle, Object};
 use crate::mpi_err;
 use crate::rank::Rank;
+use std::rc::Rc;
 
 /// `MPI_Type_commit` — the datatype may be used in communication from now on. MPI-5.0 §5.1.9.
 pub fn commit(_me: &'static Rank, datatype: HandleInOut<Type>) -> MpiResult {
@@ -23,6 +25,7 @@ pub fn dup(me: &'static Rank, oldtype: T, newtype: OutHandle) -> MpiResult {
     if let Err(refused) = oldtype.attributes().copy_to(oldtype.handle(), new.attributes()) {
         let undone = new.attributes().delete_all(me, new.handle());
         me.types.remove(new.handle());
+        newtype.set(Handle(Type::NULL));
         return undone.and(Err(refused));
     }
     newtype.set(new.handle());
@@ -52,9 +55,16 @@ pub fn set_name(_me: &'static Rank, datatype: T, type_name: &[u8]) -> MpiResult 
     Ok(())
 }
 
-/// `MPI_Type_get_name` — the name: by default the standard's for predefined types, else empty. MPI-5.0 §7.8.
-pub fn get_name(_me: &'static Rank, datatype: T, type_name: StringOut, resultlen: Out<i32>) -> MpiResult {
-    let n = type_name.write(&datatype.name(), c::MPI_MAX_OBJECT_NAME as usize);
+/// `MPI_Type_get_name` — the name: by default the standard's for predefined types and `MPI_DATATYPE_NULL`, else
+/// empty. MPI-5.0 §7.8.
+pub fn get_name(
+    _me: &'static Rank,
+    datatype: Option<&Rc<Type>>,
+    type_name: StringOut,
+    resultlen: Out<i32>,
+) -> MpiResult {
+    let name = datatype.map_or_else(|| Type::NULL_NAME.as_bytes().into(), |t| t.name());
+    let n = type_name.write(&name, c::MPI_MAX_OBJECT_NAME as usize);
     resultlen.set(n as i32);
     Ok(())
 }

@@ -197,7 +197,7 @@ fn names_are_the_standards_until_the_program_gives_others() {
     let me = me();
     let name = |ty: &Rc<Type>| {
         let (mut room, mut n) = ([b'x'; c::MPI_MAX_OBJECT_NAME as usize], -1);
-        life::get_name(me, ty, string(&mut room), out(&mut n)).unwrap();
+        life::get_name(me, Some(ty), string(&mut room), out(&mut n)).unwrap();
         assert_eq!(room[n as usize], 0);
         String::from_utf8_lossy(&room[..n as usize]).into_owned()
     };
@@ -206,6 +206,9 @@ fn names_are_the_standards_until_the_program_gives_others() {
     life::set_name(me, &int, b"whole number").unwrap();
     life::set_name(me, &pair, b"edge").unwrap();
     assert_eq!((name(&int), name(&pair)), ("whole number".into(), "edge".into()));
+    // of two names for one type the one that is no synonym
+    assert_eq!(name(&named(me, c::MPI_C_FLOAT_COMPLEX)), "MPI_C_COMPLEX");
+    assert_eq!(name(&named(me, c::MPI_LONG_LONG)), "MPI_LONG_LONG_INT");
 }
 
 thread_local! {
