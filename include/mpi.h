@@ -569,6 +569,8 @@ int MPI_Finalized(int *flag);
 int MPI_Is_thread_main(int *flag);
 int MPI_Query_thread(int *provided);
 int MPI_Abort(MPI_Comm comm, int errorcode);
+int MPI_Comm_get_parent(MPI_Comm *parent);
+int MPI_Comm_disconnect(MPI_Comm *comm);
 
 /* 7.4 Communicators */
 int MPI_Comm_size(MPI_Comm comm, int *size);
@@ -991,6 +993,8 @@ int PMPI_Finalized(int *flag);
 int PMPI_Is_thread_main(int *flag);
 int PMPI_Query_thread(int *provided);
 int PMPI_Abort(MPI_Comm comm, int errorcode);
+int PMPI_Comm_get_parent(MPI_Comm *parent);
+int PMPI_Comm_disconnect(MPI_Comm *comm);
 
 /* 7.4 Communicators */
 int PMPI_Comm_size(MPI_Comm comm, int *size);
@@ -1289,6 +1293,13 @@ int PMPI_Op_create(MPI_User_function *user_fn, int commute, MPI_Op *op);
 int PMPI_Op_create_c(MPI_User_function_c *user_fn, int commute, MPI_Op *op);
 int PMPI_Op_free(MPI_Op *op);
 int PMPI_Op_commutative(MPI_Op op, int *commute);
+
+/* Not in the library yet, declared for generators of bindings: a program that calls one does not link. */
+int MPI_Comm_remote_group(MPI_Comm comm, MPI_Group *group);
+int MPI_Comm_remote_size(MPI_Comm comm, int *size);
+int MPI_Comm_spawn(const char *command, char *argv[], int maxprocs, MPI_Info info, int root, MPI_Comm comm, MPI_Comm *intercomm, int array_of_errcodes[]);
+int MPI_Comm_spawn_multiple(int count, char *array_of_commands[], char **array_of_argv[], const int array_of_maxprocs[], const MPI_Info array_of_info[], int root, MPI_Comm comm, MPI_Comm *intercomm, int array_of_errcodes[]);
+int MPI_Intercomm_merge(MPI_Comm intercomm, int high, MPI_Comm *newintracomm);
 
 /* Names that the standard gives to macros of C. */
 #define MPI_STATUS_SIZE MPI_F_STATUS_SIZE

@@ -178,12 +178,23 @@ impl Rank {
     }
 }
 
+/// Functions for every thread of a program, whatever the thread level (MPI-5.0 §11.6.1). Here they read values that
+/// change only at the start and at the end of MPI.
+const FOR_ANY_THREAD: [&str; 6] = [
+    "MPI_Initialized",
+    "MPI_Finalized",
+    "MPI_Query_thread",
+    "MPI_Is_thread_main",
+    "MPI_Get_version",
+    "MPI_Get_library_version",
+];
+
 /// A thread that the guest created calls MPI. Allowed from `MPI_THREAD_SERIALIZED` on; otherwise the job ends, as a
 /// rank's state belongs to one thread (rule 4).
 #[cold]
 #[inline(never)]
 pub fn guest_thread_entry(me: &'static Rank, function: &str) {
-    if me.thread_level.get() < c::MPI_THREAD_SERIALIZED {
+    if me.thread_level.get() < c::MPI_THREAD_SERIALIZED && !FOR_ANY_THREAD.contains(&function) {
         errhandler::abort_job(
             me,
             &format!(

@@ -261,6 +261,21 @@ pub fn free(me: &'static Rank, comm: HandleInOut<Comm>) -> MpiResult {
     Ok(())
 }
 
+/// `MPI_Comm_disconnect` — as `MPI_Comm_free`, once every member is here: nobody still communicates in it then, since
+/// the members have completed their requests. MPI-5.0 §11.10.4.
+pub fn disconnect(me: &'static Rank, comm: HandleInOut<Comm>) -> MpiResult {
+    if comm.handle().0 != c::MPI_COMM_WORLD && comm.handle().0 != c::MPI_COMM_SELF {
+        execute(me, comm.object(), &Call::new("MPI_Comm_disconnect", Operation::Barrier))?;
+    }
+    free(me, comm)
+}
+
+/// `MPI_Comm_get_parent` — none: no rank has been spawned. MPI-5.0 §11.8.2.
+pub fn get_parent(_: &'static Rank, parent: OutHandle) -> MpiResult {
+    parent.set(Handle(Comm::NULL));
+    Ok(())
+}
+
 /// `MPI_Comm_group`. MPI-5.0 §7.3.2.
 pub fn group(me: &'static Rank, comm: C, group: OutHandle) -> MpiResult {
     group.set(crate::group::calls::publish(me, comm.group().clone())?);

@@ -2,11 +2,13 @@
 //!
 //! * [`launcher`]: `ampirun`: options, exit codes, signals, time limit;
 //! * [`compiler`]: `ampicc` and `ampicxx` with real compilers and build systems;
+//! * [`rust`]: programs with rsmpi;
 //! * [`installation`]: a moved tree, the exported names, the example.
 
 mod compiler;
 mod installation;
 mod launcher;
+mod rust;
 
 use crate::process::{Outcome, run};
 use crate::tree;
@@ -21,7 +23,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 /// All of them.
 pub fn all() -> Vec<Test> {
-    [launcher::ALL, compiler::ALL, installation::ALL].concat()
+    [launcher::ALL, compiler::ALL, rust::ALL, installation::ALL].concat()
 }
 
 /// A fresh folder.

@@ -1,10 +1,9 @@
 //! The list of functions with their state, as a Markdown table: what of the standard is there and what is not.
 
+use super::FUNCTIONS;
 use crate::abi::table::CHAPTERS;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
-
-const FUNCTIONS: &str = include_str!("../../../abi-data/functions.tsv");
 
 /// `docs/compatibility` table: per chapter of the standard the number of functions and the names that are missing, then
 /// what is offered beyond the standard.

@@ -113,6 +113,7 @@ pub fn header() -> String {
     prototypes(&mut out, "");
     out.push_str("\n/* The same functions under the names that profiling tools call, MPI-5.0 15.2. */\n");
     prototypes(&mut out, "P");
+    out.push_str(&super::declared::prototypes());
     out.push_str(TAIL);
     out
 }

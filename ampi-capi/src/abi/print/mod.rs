@@ -2,6 +2,7 @@
 //! up to date.
 
 mod coverage;
+mod declared;
 mod header;
 
 pub use coverage::coverage;
@@ -10,6 +11,9 @@ pub use header::header;
 use super::entry::{Chapter, Form};
 use super::table::CHAPTERS;
 use std::fmt::Write;
+
+/// Every function of the standard ABI: name, type of the result, parameters, chapter.
+const FUNCTIONS: &str = include_str!("../../../abi-data/functions.tsv");
 
 /// The linker's version script of `libmpi_abi.so.1`: MPI, its profiling twins, our extensions and nothing else.
 pub fn export_map() -> String {

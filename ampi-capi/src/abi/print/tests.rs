@@ -93,6 +93,17 @@ fn every_prototype_has_a_profiling_twin() {
 }
 
 #[test]
+fn what_is_only_declared_is_of_the_standard_and_not_in_the_library() {
+    let h = header();
+    let there: Vec<String> =
+        crate::abi::table::exported().flat_map(|e| e.symbols().map(|(name, _)| name)).collect();
+    for name in super::declared::DECLARED {
+        assert_eq!(h.matches(&format!("{name}(")).count(), 1, "{name}");
+        assert!(!there.iter().any(|n| n == name), "{name} is there now: take it from the list");
+    }
+}
+
+#[test]
 fn committed_files_are_up_to_date() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     for (path, text) in files() {

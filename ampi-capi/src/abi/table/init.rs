@@ -22,6 +22,10 @@ macro_rules! entries {
             small MPI_Query_thread (provided: OutInt) = init::query_thread;
             /// Ends the processes of a communicator.
             early MPI_Abort (comm: Comm, errorcode: Int) = init::abort;
+            /// The communicator with those who spawned this process; none here.
+            small MPI_Comm_get_parent (parent: NewComm) = comm::get_parent;
+            /// Frees a communicator when all communication in it is over.
+            small MPI_Comm_disconnect (comm: CommInOut) = comm::disconnect;
         }
     };
 }
