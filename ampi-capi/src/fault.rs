@@ -86,12 +86,12 @@ fn cause(f: &Fault) -> String {
         _ if f.sender.is_some() => name(f.signal).into(),
         libc::SIGSEGV if f.overflow => {
             let stack = f.guest.map_or(0, |g| g.slot.stack().len());
-            return format!(
+            format!(
                 "overflowed its {} stack; raise it with --stack-size ({} at address {:#x})",
                 bytes(stack),
                 name(f.signal),
                 f.address
-            );
+            )
         }
         libc::SIGSEGV if f.jumped => {
             format!("{}: call of address {:#x}, where no code is", name(f.signal), f.address)

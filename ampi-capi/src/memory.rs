@@ -19,6 +19,7 @@ impl Address {
 
     /// `self + offset` bytes.
     #[inline(always)]
+    #[allow(clippy::should_implement_trait)] // as on pointers
     pub fn add(self, offset: i64) -> Address {
         Address(self.0.wrapping_add(offset as usize))
     }

@@ -122,8 +122,8 @@ unsafe fn resume(t: *mut Task) {
     // SAFETY: one thread at a time resumes a task (queue in `run`).
     unsafe {
         let own = current::fs_base();
-        ampi_core::image::libc::cwd::switched_in((*t).guest);
         set_fs_base((*t).guest.fs_base);
+        ampi_core::image::libc::cwd::switched_in();
         let r = (*t).coroutine.resume(());
         set_fs_base(own);
         assert!(matches!(r, CoroutineResult::Yield(d) if d == (*t).done));

@@ -103,7 +103,7 @@ fn random(seed: &mut u64) -> usize {
 
 fn churn(m: &mut dyn Malloc) -> f64 {
     let mut seed = 88172645463325252;
-    let size = |s: &mut u64| 16 + (random(s) % 1008 >> (random(s) % 6));
+    let size = |s: &mut u64| 16 + ((random(s) % 1008) >> (random(s) % 6));
     let mut live: Vec<*mut u8> = (0..10_000).map(|_| m.malloc(size(&mut seed))).collect();
     let n = 1_000_000;
     let t = Instant::now();

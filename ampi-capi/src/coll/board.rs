@@ -51,7 +51,6 @@ pub const HANDLERS: [(u8, Handler); 2] = [(RUN, on_run), (FINISH, on_finish)];
 /// One member's place on a board.
 #[derive(Clone, Copy)]
 struct Entry {
-    rank: Option<&'static Rank>,
     call: *const Call,
 }
 
@@ -92,6 +91,8 @@ struct Open {
 pub struct Side {
     first: u64,
     open: VecDeque<Box<Open>>,
+    /// Boxed, since a blocked member's chain must stay where it is.
+    #[allow(clippy::vec_box)]
     spare: Vec<Box<Open>>,
 }
 
@@ -190,11 +191,11 @@ impl Board {
         self.shared().members_on(pe).iter().map(|&r| r as usize)
     }
 
-    fn pin(&self, r: usize, rank: &'static Rank, call: *const Call) {
+    fn pin(&self, r: usize, call: *const Call) {
         // SAFETY: invariant 1: only member r's PE writes entry r.
         unsafe {
             let entries = (*self.entries.get()).as_mut_ptr();
-            entries.add(r).write(Entry { rank: Some(rank), call });
+            entries.add(r).write(Entry { call });
         }
     }
 }
@@ -216,7 +217,7 @@ impl Shared {
             b.shared.set(Some(&*Arc::as_ptr(self)));
             let entries = &mut *b.entries.get();
             if entries.len() != self.size() {
-                entries.resize(self.size(), Entry { rank: None, call: std::ptr::null() });
+                entries.resize(self.size(), Entry { call: std::ptr::null() });
             }
         }
         b.kind.store(0, Ordering::Relaxed);
@@ -269,7 +270,7 @@ pub fn meet(
         if other.kind() != call.kind() {
             super::mismatch(me, call, other);
         }
-        board.pin(r as usize, me, call);
+        board.pin(r as usize, call);
         open.arrived += 1;
         if let Some(q) = request {
             open.nonblocking.push((me, q));

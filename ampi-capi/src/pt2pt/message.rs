@@ -1,7 +1,7 @@
 //! Messages that came before their receive was posted, and the pools their bytes wait in.
 //!
-//! Both belong to a PE (all ranks of it share the pools); a message that came from another PE in a pooled buffer keeps
-//! that buffer, which joins the receiving PE's pool afterwards.
+//! Both belong to a PE (all ranks of it share the pools). A message to another PE travels in a buffer of the sender's
+//! pool; whoever has received it gives the buffer back, so one-way streams need no allocation either.
 //!
 //! # Safety
 //! Pool buffers are raw allocations handed from PE to PE inside cells: each has exactly one owner, a [`Buffer`] value
@@ -12,45 +12,52 @@ use super::queue::{EXACT, Entry, Links, Pattern};
 use super::rendezvous::Transfer;
 use crate::memory::{self, Address};
 use ampi_core::net::INLINE;
-use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use std::alloc::{Layout, alloc, handle_alloc_error};
 use std::cell::{Cell, RefCell};
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicPtr, Ordering};
 
 /// Size classes of eager buffers; the last is the largest eager message.
 const CLASSES: [usize; 5] = [128, 512, 2048, 4096, 16384];
 /// Longer messages wait at the sender (rendezvous).
 pub const EAGER_BYTES_MAX: usize = CLASSES[CLASSES.len() - 1];
-/// Buffers of a class kept by a PE; more go back to the allocator.
-const KEPT: usize = 256;
 
-/// A pooled buffer, owned.
-pub struct Buffer {
-    at: usize,
+/// What stands in front of a buffer's bytes, in a cache line of its own.
+///
+/// ```text
+/// -64  Header { next, owner, class } | 0  bytes of the message …
+/// ```
+#[repr(C, align(64))]
+struct Header {
+    /// Next in a list of free buffers.
+    next: *mut Header,
+    /// The PE whose pool it came from and goes back to.
+    owner: *const Returned,
     class: u8,
 }
 
-impl Buffer {
-    /// For a cell: address and class. The cell owns the buffer from now on.
-    pub fn into_words(self) -> (u64, u64) {
-        let words = (self.at as u64, self.class as u64);
-        std::mem::forget(self);
-        words
-    }
-    /// From the cell that carried it; exactly once.
-    pub fn from_words(at: u64, class: u64) -> Buffer {
-        Buffer { at: at as usize, class: class as u8 }
-    }
-    pub fn address(&self) -> Address {
-        Address(self.at)
-    }
-    fn layout(class: u8) -> Layout {
-        Layout::from_size_align(CLASSES[class as usize], 64).expect("size classes are valid layouts")
-    }
+/// Free buffers that other PEs have given back to one PE: one list per class, pushed by others, taken whole by the owner.
+#[derive(Default)]
+#[repr(align(128))]
+struct Returned {
+    lists: [AtomicPtr<Header>; CLASSES.len()],
 }
 
-impl Drop for Buffer {
-    fn drop(&mut self) {
-        // SAFETY: `at` was allocated with this layout and the value is the only owner.
-        unsafe { dealloc(self.at as *mut u8, Buffer::layout(self.class)) };
+/// A pooled buffer, owned.
+pub struct Buffer(*mut Header);
+
+impl Buffer {
+    /// For a cell, which owns the buffer from now on.
+    pub fn into_word(self) -> u64 {
+        self.0 as u64
+    }
+    /// From the cell that carried it; exactly once.
+    pub fn from_word(word: u64) -> Buffer {
+        Buffer(word as *mut Header)
+    }
+    #[inline(always)]
+    pub fn address(&self) -> Address {
+        Address(self.0 as usize + size_of::<Header>())
     }
 }
 
@@ -107,40 +114,68 @@ impl Message {
     }
 }
 
-/// Free messages and buffers of one PE.
+/// Free messages and buffers of one PE. Never freed: other PEs hold buffers that belong to it.
 #[derive(Default)]
 pub struct Pools {
     messages: RefCell<Vec<&'static Message>>,
-    buffers: [RefCell<Vec<Buffer>>; CLASSES.len()],
+    free: [Cell<Option<NonNull<Header>>>; CLASSES.len()],
+    returned: Returned,
 }
 
 impl Pools {
     /// A buffer of at least `bytes` (at most [`EAGER_BYTES_MAX`]).
     #[inline(always)]
-    pub fn buffer(&self, bytes: usize) -> Buffer {
+    pub fn buffer(&'static self, bytes: usize) -> Buffer {
         let class = CLASSES.iter().position(|&c| bytes <= c).expect("an eager message fits a class");
-        match self.buffers[class].borrow_mut().pop() {
-            Some(b) => b,
-            None => Self::fresh(class),
-        }
+        let first = match self.free[class].take() {
+            Some(first) => first,
+            None => self.refill(class),
+        };
+        // SAFETY: buffers in the free list are ours; `next` is null or the next of them.
+        self.free[class].set(NonNull::new(unsafe { (*first.as_ptr()).next }));
+        Buffer(first.as_ptr())
     }
 
+    /// Free buffers of a class: what others have given back, or a new one.
     #[cold]
-    fn fresh(class: usize) -> Buffer {
-        let layout = Buffer::layout(class as u8);
-        // SAFETY: the layout has a non-zero size.
-        let at = unsafe { alloc(layout) } as usize;
-        if at == 0 {
-            handle_alloc_error(layout);
+    #[inline(never)]
+    fn refill(&'static self, class: usize) -> NonNull<Header> {
+        if let Some(list) =
+            NonNull::new(self.returned.lists[class].swap(std::ptr::null_mut(), Ordering::Acquire))
+        {
+            return list;
         }
-        Buffer { at, class: class as u8 }
+        let layout =
+            Layout::from_size_align(size_of::<Header>() + CLASSES[class], 64).expect("a valid layout");
+        // SAFETY: the layout has a non-zero size; the header is written before anybody reads it.
+        unsafe {
+            let Some(at) = NonNull::new(alloc(layout).cast::<Header>()) else { handle_alloc_error(layout) };
+            at.write(Header { next: std::ptr::null_mut(), owner: &self.returned, class: class as u8 });
+            at
+        }
     }
 
+    /// The buffer is not needed any more: back to its owner, here or on another PE.
     #[inline(always)]
     pub fn give_back(&self, b: Buffer) {
-        let mut kept = self.buffers[b.class as usize].borrow_mut();
-        if kept.len() < KEPT {
-            kept.push(b);
+        // SAFETY: `b` is the only owner of a live buffer; its header was written by `refill`. A list of returned buffers
+        // is only ever pushed to or taken whole, so the compare-and-swap cannot mistake a list for another.
+        unsafe {
+            let class = (*b.0).class as usize;
+            if std::ptr::eq((*b.0).owner, &self.returned) {
+                (*b.0).next = self.free[class].get().map_or(std::ptr::null_mut(), NonNull::as_ptr);
+                self.free[class].set(NonNull::new(b.0));
+                return;
+            }
+            let list = &(*(*b.0).owner).lists[class];
+            let mut head = list.load(Ordering::Relaxed);
+            loop {
+                (*b.0).next = head;
+                match list.compare_exchange_weak(head, b.0, Ordering::Release, Ordering::Relaxed) {
+                    Ok(_) => return,
+                    Err(now) => head = now,
+                }
+            }
         }
     }
 
@@ -166,7 +201,13 @@ impl Pools {
 
     /// A message that keeps a copy of the bytes at `from`.
     #[inline(always)]
-    pub fn message_of(&self, key: u64, context: u32, from: Address, bytes: usize) -> &'static Message {
+    pub fn message_of(
+        &'static self,
+        key: u64,
+        context: u32,
+        from: Address,
+        bytes: usize,
+    ) -> &'static Message {
         let body = if bytes <= INLINE {
             let mut data = [0; INLINE];
             memory::copy(Address(data.as_mut_ptr() as usize), from, bytes);

@@ -249,13 +249,9 @@ pub fn send_place(
 fn send_pooled(me: &'static Rank, e: &Envelope, to_pe: u32, at: Address, bytes: usize) {
     let buffer = me.p2p.pools().buffer(bytes);
     memory::copy(buffer.address(), at, bytes);
-    let (address, class) = buffer.into_words();
-    let mut data = [0u8; 24];
-    data[..8].copy_from_slice(&address.to_ne_bytes());
-    data[8..16].copy_from_slice(&(bytes as u64).to_ne_bytes());
-    data[16..].copy_from_slice(&class.to_ne_bytes());
-    let head = Head { dst: e.to, context: e.context, key: e.key, kind: EAGER_POOLED, inline_len: 24 };
-    me.p2p.pe().send_to(to_pe, &head, &data);
+    let head = Head { dst: e.to, context: e.context, key: e.key, kind: EAGER_POOLED, inline_len: 16 };
+    let words = rendezvous::words(buffer.into_word(), bytes as u64);
+    me.p2p.pe().send_to(to_pe, &head, words.as_flattened());
 }
 
 /// To a rank of the same PE: match it here.
@@ -380,9 +376,8 @@ fn on_inline(_: &'static Pe, chare: usize, d: &Delivery<'_>) {
 fn on_pooled(_: &'static Pe, chare: usize, d: &Delivery<'_>) {
     let me = Rank::of_chare(chare);
     let p = matching(d);
-    let (address, bytes) = rendezvous::read_words(d);
-    let class = u64::from_ne_bytes(d.data[16..24].try_into().expect("eight bytes"));
-    let (buffer, bytes) = (Buffer::from_words(address, class), bytes as usize);
+    let (buffer, bytes) = rendezvous::read_words(d);
+    let (buffer, bytes) = (Buffer::from_word(buffer), bytes as usize);
     if let Some(r) = me.p2p.posted.take(&p) {
         let n = bytes.min(r.capacity());
         r.deposit(buffer.address(), n);

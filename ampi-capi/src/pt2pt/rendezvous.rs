@@ -183,7 +183,7 @@ fn tell_sent(pe: &Pe, t: &Transfer) {
 
 fn finish_send(owner: &'static Rank, index: u32) {
     let r = owner.p2p.requests.at(index);
-    r.drop_kept();
+    r.drop_kept(owner.p2p.pools());
     r.complete(owner, Outcome::EMPTY);
 }
 
@@ -240,7 +240,7 @@ fn forget(me: &'static Rank, t: &'static Transfer) -> bool {
 }
 
 fn cancelled(me: &'static Rank, r: &'static Request) {
-    r.drop_kept();
+    r.drop_kept(me.p2p.pools());
     r.complete(me, Outcome { cancelled: true, ..Outcome::EMPTY });
 }
 
@@ -260,7 +260,8 @@ pub(super) fn on_taken_back(_: &'static Pe, chare: usize, d: &Delivery<'_>) {
     cancelled(me, me.p2p.requests.at(d.head.context));
 }
 
-fn words(a: u64, b: u64) -> [[u8; 8]; 2] {
+/// Two words as the start of a cell's payload.
+pub(super) fn words(a: u64, b: u64) -> [[u8; 8]; 2] {
     [a.to_ne_bytes(), b.to_ne_bytes()]
 }
 

@@ -19,6 +19,7 @@
 #![allow(unsafe_code)]
 
 use super::Payload;
+use super::message::Pools;
 use super::persistent::Persistent;
 use super::queue::{Entry, Links, Pattern};
 use super::rendezvous::Transfer;
@@ -291,9 +292,11 @@ impl Request {
     pub fn peer(&self) -> Option<u32> {
         Some(self.peer.get()).filter(|&p| p != u32::MAX)
     }
-    pub(super) fn drop_kept(&self) {
-        if self.has_kept.replace(false) {
-            self.kept.set(None);
+    pub(super) fn drop_kept(&self, pools: &Pools) {
+        if self.has_kept.replace(false)
+            && let Some(Payload::Pooled(b, _)) = self.kept.take()
+        {
+            pools.give_back(b);
         }
     }
     pub fn set_epilogue(&self, f: Epilogue) {

@@ -1,5 +1,4 @@
 //! The functions of libc and ld.so that the loader itself replaces for private images.
-#![allow(unsafe_code)]
 
 use super::{dl, start, tls, unwind};
 

@@ -17,17 +17,11 @@ use super::{Job, Pe};
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 
 /// Progress through the idle stages of one wait.
+#[derive(Default)]
 pub struct Spin {
     rounds: u32,
     until_ns: u64,
     yields: u32,
-}
-
-impl Spin {
-    #[inline(always)]
-    pub fn new() -> Self {
-        Spin { rounds: 0, until_ns: 0, yields: 0 }
-    }
 }
 
 /// As long as a wake-up costs, if every PE has a core of its own; else next to nothing, since the core is needed.
@@ -67,7 +61,7 @@ impl Pe {
             return;
         }
         self.sleep_until_woken(now);
-        *spin = Spin::new();
+        *spin = Spin::default();
     }
 
     fn sleep_until_woken(&self, now: u64) {
@@ -81,7 +75,7 @@ impl Pe {
         let shared = &job.pes[self.id as usize];
         shared.sleeping.store(1, Ordering::SeqCst);
         let ordered = membarrier();
-        if !self.quiet() || shared.inbox_full.load(Ordering::SeqCst) {
+        if !self.quiet() || shared.inbox_full.load(Ordering::SeqCst) || job.stop.load(Ordering::SeqCst) {
             shared.sleeping.store(0, Ordering::SeqCst);
             return;
         }

@@ -128,12 +128,10 @@ impl Job {
         }
         let n = pes as usize;
         let mut ports: Vec<Vec<Option<Port>>> = (0..n).map(|_| (0..n).map(|_| None).collect()).collect();
-        for a in 0..n {
-            for b in a + 1..n {
-                let (pa, pb) = ring::pair();
-                ports[a][b] = Some(pa);
-                ports[b][a] = Some(pb);
-            }
+        for (a, b) in (0..n).flat_map(|a| (a + 1..n).map(move |b| (a, b))) {
+            let (near, far) = ring::pair();
+            ports[a][b] = Some(near);
+            ports[b][a] = Some(far);
         }
         Box::leak(Box::new(Job {
             pes: (0..pes)

@@ -154,7 +154,7 @@ impl Pe {
     /// Never inlined: nothing the compiler knows about the OS thread may survive it.
     #[inline(never)]
     pub fn suspend(&self, me: &'static Task) {
-        let mut idle = super::idle::Spin::new();
+        let mut idle = super::idle::Spin::default();
         loop {
             let got = self.progress(1);
             if self.next_timer_ns.get() != u64::MAX {

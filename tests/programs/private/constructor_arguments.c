@@ -29,9 +29,9 @@ int main(int argc, char **argv, char **envp)
     CHECK(argv[argc] == NULL, "argv is not ended by a null pointer");
     CHECK(strcmp(argv[2], "two") == 0, "argument 2 is \"%s\"", argv[2]);
     CHECK(strstr(argv[0], "constructor_arguments") != NULL, "argv[0] is \"%s\"", argv[0]);
-    const char *slash = strrchr(argv[0], '/');
-    CHECK(strcmp(program_invocation_short_name, slash ? slash + 1 : argv[0]) == 0, "program name is \"%s\"",
+    CHECK(strcmp(program_invocation_short_name, basename(argv[0])) == 0, "program name is \"%s\"",
           program_invocation_short_name);
+    CHECK(strcmp(program_invocation_name, argv[0]) == 0, "full program name is \"%s\"", program_invocation_name);
     MPI_Barrier(MPI_COMM_WORLD);
     argv[1][0] = (char)('A' + rank % 26); /* a program may write into its arguments */
     MPI_Barrier(MPI_COMM_WORLD);

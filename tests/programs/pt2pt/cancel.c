@@ -46,6 +46,7 @@ int main(int argc, char **argv)
     CHECK(flag, "fourth receive");
     MPI_Barrier(MPI_COMM_WORLD); /* what follows must not meet the wildcards above */
 
+    MPI_Barrier(MPI_COMM_WORLD); /* or the wildcards take what a partner sends further below */
     /* a completed receive can no longer be cancelled */
     MPI_Irecv(&value, 1, MPI_INT, rank, 5, MPI_COMM_WORLD, &request);
     MPI_Send(&rank, 1, MPI_INT, rank, 5, MPI_COMM_WORLD);
