@@ -87,7 +87,12 @@ pub fn plan(
 
 fn summary(job: &JobSpec, cores: usize) -> String {
     let bound = if job.bind == Bind::Core { ", a core each" } else { "" };
-    format!("{} ranks on {} PEs{bound} ({cores} cores may be used)", job.ranks, job.pes)
+    let (ranks, pes, cores) = (count(job.ranks, "rank"), count(job.pes, "PE"), count(cores, "core"));
+    format!("{ranks} on {pes}{bound} ({cores} may be used)")
+}
+
+fn count(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
 fn mapping(name: Option<&OsStr>, here: &Path) -> Result<Mapping, Refusal> {
