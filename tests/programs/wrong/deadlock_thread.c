@@ -1,10 +1,11 @@
 //# p: 1,2
 //# vp: 2
 //# flags: -pthread
-//# expect: /ok on \d+ ranks/
-//# expect-not: /[Dd]eadlock/
+//# exit: nonzero
+//# expect-error: /MPI_Send .*only the main thread of a rank may call MPI \(MPI_THREAD_FUNNELED/
+//# expect-not: /[Dd]eadlock|ok on|ask MPI_Init_thread/
 //# timeout: 20
-// No deadlock: all ranks wait while a thread of one of them sleeps; it then sends the message.
+// No deadlock while all ranks wait and their threads sleep: these might do something. Then they call MPI, which is refused.
 #include "../check.h"
 #include <pthread.h>
 #include <unistd.h>
