@@ -305,7 +305,7 @@ mod tests {
             );
             assert_eq!((g.image % SLOT_ALIGN, g.stride % SLOT_ALIGN, g.thread_pointer % PAGE), (0, 0, 0));
             assert!(!g.stride.is_power_of_two() && g.stride * g.slots_total <= LIMIT - BASE);
-            assert!(g.dlopen < g.end && g.lead + (g.skews - 1) * SLOT_ALIGN + g.end <= g.stride);
+            assert!(g.dlopen < g.end && g.lead + (g.skews - 1) * g.skew_step + g.end <= g.stride);
         }
     }
 
@@ -316,7 +316,7 @@ mod tests {
             (c.stack_bytes, c.image_bytes) = (stack, 128 << 10);
             let g = layout(&c).unwrap();
             let block =
-                |i: usize, at: usize| (i * g.stride + g.lead + i % g.skews * SLOT_ALIGN + at) / TABLE_SPAN;
+                |i: usize, at: usize| (i * g.stride + g.lead + i % g.skews * g.skew_step + at) / TABLE_SPAN;
             for i in 0..g.slots_total {
                 assert_eq!(block(i, g.stack_end - PAGE), block(i, g.heap + PAGE), "slot {i}, stack {stack}");
             }
