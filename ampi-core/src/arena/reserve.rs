@@ -134,10 +134,11 @@ fn layout(c: &ArenaConfig) -> Result<Geometry> {
     let (lead, skews) = skew(stack_end, heap, skew_step);
     if stride.checked_mul(slots_total).is_none_or(|n| n > LIMIT - BASE) {
         let why = format!(
-            "{slots_total} slots of {stride} bytes do not fit into {} TiB of addresses",
+            "{slots_total} slots of {stride} bytes do not fit into {} TiB of addresses; start fewer ranks or lower \
+             --stack-size",
             (LIMIT - BASE) >> 40
         );
-        return Err(setting("--slot-size", why));
+        return Err(setting("ranks", why));
     }
     let end = power;
     let dlopen = end - up((end / 4).clamp(16 << 20, 2 << 30), SLOT_ALIGN);
@@ -196,7 +197,7 @@ impl Arena {
         unsafe {
             let flags = MapFlags::PRIVATE | MapFlags::NORESERVE | MapFlags::FIXED_NOREPLACE;
             let at = mmap_anonymous(BASE as *mut _, bytes, ProtFlags::empty(), flags).map_err(|e| {
-                memory(format!("mapping at {BASE:#x} failed: {e}; lower --slot-size, or raise ulimit -v"))
+                memory(format!("mapping at {BASE:#x} failed: {e}; start fewer ranks, or raise ulimit -v"))
             })?;
             let _ = munmap(at, bytes);
             if at as usize != BASE {
@@ -290,7 +291,7 @@ impl Slot {
 pub(crate) fn explain_map_error(e: rustix::io::Errno, bytes: usize) -> String {
     if e == rustix::io::Errno::NOMEM {
         format!(
-            "{e}: {bytes} bytes of address space (lower --slot-size; or raise ulimit -v, vm.max_map_count, or set vm.overcommit_memory to 0)"
+            "{e}: {bytes} bytes of address space (start fewer ranks, or raise ulimit -v, vm.max_map_count, or set vm.overcommit_memory to 0)"
         )
     } else {
         e.to_string()
@@ -339,7 +340,7 @@ mod tests {
     fn impossible_sizes_are_refused_with_the_setting() {
         let mut c = ArenaConfig::new(1000);
         c.slot_bytes = Some(1 << 40);
-        assert!(layout(&c).unwrap_err().to_string().contains("--slot-size"));
+        assert!(layout(&c).unwrap_err().to_string().contains("start fewer ranks"));
         let mut c = ArenaConfig::new(4);
         c.stack_bytes = 100;
         assert!(layout(&c).unwrap_err().to_string().contains("--stack-size"));

@@ -161,7 +161,7 @@ impl Instance {
                 what: format!("the image of {}", group.libs[0].elf.path.display()),
                 why: match group.id {
                     0 => "the arena was laid out for smaller programs (ArenaConfig::image_bytes)".into(),
-                    _ => "the slot is too small for it; raise --slot-size".into(),
+                    _ => "the rank's area for libraries opened with dlopen is full; start fewer ranks, whose areas are larger, or link the library".into(),
                 },
             });
         }

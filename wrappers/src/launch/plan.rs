@@ -86,8 +86,17 @@ pub fn plan(
 }
 
 fn summary(job: &JobSpec, cores: usize) -> String {
-    let bound = if job.bind == Bind::Core { ", a core each" } else { "" };
-    format!("{} ranks on {} PEs{bound} ({cores} cores may be used)", job.ranks, job.pes)
+    let bound = match (&job.bind, job.pes) {
+        (Bind::Core, 1) => ", bound to a core",
+        (Bind::Core, _) => ", a core each",
+        (Bind::None, _) => "",
+    };
+    let (ranks, pes, cores) = (count(job.ranks, "rank"), count(job.pes, "PE"), count(cores, "core"));
+    format!("{ranks} on {pes}{bound} ({cores} may be used)")
+}
+
+fn count(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
 fn mapping(name: Option<&OsStr>, here: &Path) -> Result<Mapping, Refusal> {
@@ -175,6 +184,11 @@ mod tests {
     fn verbose_tells_the_size_and_the_words_without_meaning() {
         let notes = make("-v --oversubscribe +vp 8 a", 4).unwrap().notes;
         assert!(notes[0].contains("--oversubscribe means nothing here"));
-        assert!(notes[1].contains("8 ranks on 4 PEs"));
+        assert_eq!(notes[1], "8 ranks on 4 PEs, a core each (4 cores may be used)");
+        assert_eq!(
+            make("-v +vp 4 a", 1).unwrap().notes,
+            ["4 ranks on 1 PE, bound to a core (1 core may be used)"]
+        );
+        assert_eq!(make("-v -n 1 --no-bind a", 2).unwrap().notes, ["1 rank on 1 PE (2 cores may be used)"]);
     }
 }
