@@ -41,6 +41,7 @@ pub fn test() -> Result<(), String> {
     step(&mut all, "generated files", printed::check);
     step(&mut all, "tidy", || tidy::check(&repository()));
     tests(&mut all, "unit tests", cargo().args(["test", "--workspace", "--no-fail-fast", "--quiet"]));
+    tests(&mut all, "every interleaving of the lock-free parts (loom)", &mut interleavings());
     if step(&mut all, "build", || tree::build().map(|_| ())) {
         tests(&mut all, "programs and commands", &mut programs());
     }
@@ -54,6 +55,27 @@ pub fn programs_only(filter: &str) -> Result<(), String> {
     let mut all = Tally::default();
     tests(&mut all, "programs and commands", programs().args(["--", filter]));
     all.told()
+}
+
+/// The models that loom explores. A target folder of their own: other flags would have everything else built again.
+fn interleavings() -> Command {
+    let mut command = cargo();
+    command.args([
+        "test",
+        "--quiet",
+        "--release",
+        "-p",
+        "ampi-core",
+        "--lib",
+        "--target-dir",
+        "target/loom",
+        "loom",
+    ]);
+    command.env("RUSTFLAGS", "--cfg loom").env("LOOM_MAX_PREEMPTIONS", "3");
+    // A build of half a minute for a run of seconds would be a bad bargain.
+    command.env("CARGO_PROFILE_RELEASE_LTO", "off").env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16");
+    command.env("CARGO_PROFILE_RELEASE_DEBUG", "false");
+    command
 }
 
 fn programs() -> Command {

@@ -243,10 +243,10 @@ mod tests {
         producer.join().unwrap();
     }
 
-    /// `RUSTFLAGS="--cfg loom" cargo test -p ampi-core --release ring`
+    /// `RUSTFLAGS="--cfg loom" cargo test -p ampi-core --release --lib loom`
     #[cfg(loom)]
     #[test]
-    fn every_interleaving_keeps_order() {
+    fn loom_every_interleaving_keeps_order() {
         loom::model(|| {
             let (tx, rx) = ring();
             let producer = loom::thread::spawn(move || {

@@ -12,6 +12,9 @@
 //! and nobody has a timer or a [`Job::hold`](super::Job::hold). The last PE to fall asleep sees that.
 #![allow(unsafe_code)]
 
+#[cfg(all(test, loom))]
+mod model;
+
 use super::timer::now_ns;
 use super::{Job, Pe};
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};

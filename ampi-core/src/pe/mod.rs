@@ -35,7 +35,7 @@ use crate::net::Delivery;
 use crate::net::ring::{self, Port};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering, compiler_fence};
 use std::sync::{Mutex, OnceLock};
 pub use task::{Place, State, Task};
 
@@ -302,7 +302,9 @@ impl Job {
     #[inline(always)]
     pub(crate) fn wake_pe(&self, pe: PeId) {
         let s = &self.pes[pe as usize].sleeping;
-        // A plain load: the sleeper's membarrier makes it see our message or us its flag (idle.rs).
+        // A plain load: the sleeper's membarrier makes it see our message or us its flag (idle.rs). The compiler must
+        // not move it before the message.
+        compiler_fence(Ordering::SeqCst);
         if s.load(Ordering::Relaxed) != 0 {
             idle::wake(s);
         }
