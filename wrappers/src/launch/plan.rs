@@ -159,8 +159,8 @@ mod tests {
 
     #[test]
     fn a_process_has_room_for_so_many_pes() {
-        let (ranks, pes) = (|p: Plan| (p.job.ranks, p.job.pes))(make("-n 500 a", 256).unwrap());
-        assert_eq!((ranks, pes), (500, 127));
+        let job = make("-n 500 a", 256).unwrap().job;
+        assert_eq!((job.ranks, job.pes), (500, 127));
         assert_eq!(make("+p 127 a", 4).unwrap().job.pes, 127);
         assert!(make("+p 128 a", 4).unwrap_err().why.contains("128 PEs are too many"));
         assert_eq!(make("+p 128 -n 8 a", 4).unwrap().job.pes, 8);
