@@ -31,6 +31,13 @@ pub enum Launch {
     Direct,
 }
 
+/// The context switch: the fast one or the portable reference (`AMPI_SWITCH=corosensei`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Switch {
+    Hop,
+    Reference,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
     Code(i32),
@@ -50,6 +57,7 @@ pub struct Directives {
     pub vp: Vec<usize>,
     pub p: Vec<usize>,
     pub isolate: Vec<String>,
+    pub switch: Vec<Switch>,
     pub args: Vec<String>,
     pub env: Vec<(String, String)>,
     pub run: Vec<String>,
@@ -78,6 +86,7 @@ pub struct Configuration {
     pub p: usize,
     pub vp: usize,
     pub isolate: String,
+    pub switch: Switch,
 }
 
 impl Directives {
@@ -121,6 +130,7 @@ impl Directives {
             vp: vec![4],
             p: vec![1, 2],
             isolate: vec!["image".into()],
+            switch: vec![Switch::Hop],
             args: vec![],
             env: vec![],
             run: vec![],
@@ -155,6 +165,14 @@ impl Directives {
                 if self.isolate.iter().any(|w| w != "image" && w != "none") {
                     return Err(none_of("image, none"));
                 }
+            }
+            "switch" => {
+                let switches = value.split(',').map(|w| match w.trim() {
+                    "hop" => Ok(Switch::Hop),
+                    "reference" => Ok(Switch::Reference),
+                    _ => Err(none_of("hop, reference")),
+                });
+                self.switch = switches.collect::<Result<_, _>>()?;
             }
             "args" => self.args.extend(words()),
             "env" => match value.split_once('=') {
@@ -212,13 +230,15 @@ impl Directives {
     /// Every combination to run. Those with more PEs than ranks say nothing new and are left out, unless all are such.
     pub fn configurations(&self) -> Vec<Configuration> {
         if self.launch == Launch::Direct {
-            return vec![Configuration { p: 1, vp: 1, isolate: "image".into() }];
+            return vec![Configuration { p: 1, vp: 1, isolate: "image".into(), switch: Switch::Hop }];
         }
         let mut all = Vec::new();
         for isolate in &self.isolate {
             for &vp in &self.vp {
                 for &p in &self.p {
-                    all.push(Configuration { p, vp, isolate: isolate.clone() });
+                    for &switch in &self.switch {
+                        all.push(Configuration { p, vp, isolate: isolate.clone(), switch });
+                    }
                 }
             }
         }
@@ -292,12 +312,21 @@ mod tests {
             ("//# expct: x\n", "unknown"),
             ("//# vp: zero\n//# exit: 0\n", "positive numbers"),
             ("//# isolate: process\n", "none of image, none"),
+            ("//# switch: hop, other\n", "none of hop, reference"),
             ("//# expect: /(/\n", "regex"),
             ("//# words without colon\n", "not key: value"),
         ] {
             let why = parse(text).unwrap_err();
             assert!(why.contains(part), "{text}: {why}");
         }
+    }
+
+    #[test]
+    fn every_switch_is_run_in_every_configuration() {
+        let d = parse("//# switch: hop,reference\n//# vp: 1,2\n//# p: 1\n//# exit: 0\n").unwrap().unwrap();
+        let pairs: Vec<_> = d.configurations().iter().map(|c| (c.vp, c.switch)).collect();
+        let (hop, reference) = (Switch::Hop, Switch::Reference);
+        assert_eq!(pairs, [(1, hop), (1, reference), (2, hop), (2, reference)]);
     }
 
     #[test]

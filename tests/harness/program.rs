@@ -5,7 +5,7 @@
 //! 3. MPICH runs a program once per number of ranks; all configurations with that number compare with the same output:
 //!    the lines of rank 0, then those of rank 1, and so on.
 
-use crate::directives::{Configuration, Directives, Exit, Language, Launch, Library};
+use crate::directives::{Configuration, Directives, Exit, Language, Launch, Library, Switch};
 use crate::expect::{Names, fill, first_difference};
 use crate::process::{Outcome, run};
 use crate::tree;
@@ -85,7 +85,10 @@ impl Program {
     pub fn test_name(&self, c: &Configuration) -> String {
         match self.directives.launch {
             Launch::Direct => format!("programs/{} direct", self.name),
-            Launch::Ampirun => format!("programs/{} p={} vp={} isolate={}", self.name, c.p, c.vp, c.isolate),
+            Launch::Ampirun => {
+                let switch = if c.switch == Switch::Reference { " switch=reference" } else { "" };
+                format!("programs/{} p={} vp={} isolate={}{switch}", self.name, c.p, c.vp, c.isolate)
+            }
         }
     }
 
@@ -128,6 +131,9 @@ impl Program {
         };
         command.args(d.args.iter().map(|w| fill(w, names)));
         command.envs(d.env.iter().map(|(n, v)| (n, fill(v, names))));
+        if c.switch == Switch::Reference {
+            command.env("AMPI_SWITCH", "corosensei");
+        }
         command
     }
 

@@ -76,7 +76,7 @@ impl Pe {
             }
         }
         let shared = &job.pes[self.id as usize];
-        shared.sleeping.store(1, Ordering::SeqCst);
+        shared.sleeping.swap(1, Ordering::SeqCst);
         let ordered = membarrier();
         if !self.quiet() || shared.inbox_full.load(Ordering::SeqCst) || job.stop.load(Ordering::SeqCst) {
             shared.sleeping.store(0, Ordering::SeqCst);

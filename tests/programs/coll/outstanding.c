@@ -1,5 +1,6 @@
 //# p: 1,2
 //# vp: 1,2,4,8,32
+//# switch: hop,reference
 //# isolate: image,none
 //# compare: mpich
 //# expect: /ok on \d+ ranks/

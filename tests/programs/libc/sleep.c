@@ -1,5 +1,6 @@
 //# p: 1
 //# vp: 8
+//# switch: hop,reference
 //# compare: mpich
 //# expect: sleep: ok on 8 ranks
 // Eight ranks that sleep 200 ms one after the other take far less than 1.6 s: a sleeping rank lets others run.

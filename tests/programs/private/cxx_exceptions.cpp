@@ -1,5 +1,6 @@
 //# p: 1,2
 //# vp: 1,4,8,64
+//# switch: hop,reference
 //# compare: mpich
 //# expect: /rank 0: caught /
 // Exceptions of many ranks are in flight at once: MPI calls inside catch blocks, between throw and catch (destructors),

@@ -1,5 +1,6 @@
 //# p: 1,2
 //# vp: 1,4,8,64
+//# switch: hop,reference
 //# compare: mpich
 //# expect: /rank 0: destroyed late /
 // thread_local objects: constructed once per rank at first use, destroyed when the rank ends, and never shared.

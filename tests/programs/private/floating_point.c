@@ -1,5 +1,6 @@
 //# p: 1,2
 //# vp: 1,4,8,64
+//# switch: hop,reference
 //# isolate: image,none
 //# flags: -O1 -frounding-math -lm
 //# compare: mpich

@@ -1,5 +1,6 @@
 //# p: 1,2
 //# vp: 1,4,8,64
+//# switch: hop,reference
 //# compare: mpich
 //# expect: /rank 0 of \d+: /
 // Every kind of variable of a C program is private to its rank: globals, statics, tables of pointers to them, .bss,

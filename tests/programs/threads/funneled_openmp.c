@@ -1,5 +1,6 @@
 //# p: 1,2
 //# vp: 1,2,4
+//# switch: hop,reference
 //# flags: -fopenmp
 //# env: OMP_NUM_THREADS=3
 //# compare: mpich

@@ -1,5 +1,6 @@
 //# p: 1,2
 //# vp: 3
+//# switch: hop,reference
 //# exit: nonzero
 //# expect-error: /[Dd]eadlock/
 //# expect-error: /rank 0\b.*MPI_Recv\b.*rank 2\b/

@@ -1,5 +1,6 @@
 //# p: 1,2
 //# vp: 1,4,16
+//# switch: hop,reference
 //# exit: 139
 //# expect-error: /rank 0\b.*(SIGSEGV|segmentation fault|Segmentation fault)/
 //# expect-error: /segfault\.c|write_through/

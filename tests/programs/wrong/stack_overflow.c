@@ -1,5 +1,6 @@
 //# p: 1,2
 //# vp: 1,4
+//# switch: hop,reference
 //# exit: nonzero
 //# expect-error: /rank 0\b.*stack/
 //# expect-error: /--stack-size/

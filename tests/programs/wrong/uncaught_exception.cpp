@@ -1,5 +1,6 @@
 //# p: 1,2
 //# vp: 1,4
+//# switch: hop,reference
 //# exit: 134
 //# expect-error: /nobody catches this/
 //# expect-error: /rank 0\b/

@@ -23,7 +23,9 @@ struct Sleeper {
 impl Sleeper {
     /// Step 1 of the protocol.
     fn sleep_until_woken(&self, rx: &Rx, fenced: bool) {
-        self.sleeping.store(1, Ordering::SeqCst);
+        // As in the code: a swap. After a plain store loom lets the sender read its own older value, which the order of
+        // the fences forbids.
+        self.sleeping.swap(1, Ordering::SeqCst);
         if fenced {
             fence(Ordering::SeqCst);
         }
