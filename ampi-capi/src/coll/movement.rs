@@ -122,18 +122,6 @@ impl Blocks {
         }
     }
 
-    /// The one place of a whole contiguous buffer.
-    #[inline(always)]
-    pub(super) fn place(&self) -> Option<(Address, usize)> {
-        match self {
-            Blocks::Whole { at, count, ty } => {
-                let (offset, bytes) = ty.is_contiguous(*count)?;
-                Some((at.add(offset), bytes as usize))
-            }
-            _ => None,
-        }
-    }
-
     /// Equal contiguous blocks: address of block 0 and bytes of each.
     #[inline(always)]
     fn plain(&self) -> Option<(Address, usize)> {

@@ -1,4 +1,4 @@
-//! Small collectives: contributions of at most [`BYTES`] bytes travel in the board's entries.
+//! Small reductions: contributions of at most [`BYTES`] bytes travel in the board's entries.
 //!
 //! The ranks of a PE are woken one after the other, each with a cold cache. If the executor had to fetch every rank's
 //! contribution through its call and its buffer, and store into every rank's receive buffer, each rank would cost
@@ -10,7 +10,6 @@
 //! at their result much later, so the executor stores theirs directly.
 
 use super::board::Board;
-use super::movement::{BROADCAST, Who};
 use super::reduction::{How, Reduction, Shape};
 use super::{Call, Operation};
 use crate::memory::{self, Address};
@@ -26,11 +25,6 @@ pub(super) fn contribution(call: &Call) -> Option<(Address, usize)> {
             let n = reduced_bytes(r)?;
             Some((r.send.unwrap_or(r.recv), n))
         }
-        Operation::Move(m) if m.what == BROADCAST => {
-            // both sides of the broadcast know the length from their own arguments
-            let (at, n) = m.send.place().or_else(|| m.recv.place())?;
-            (n <= BYTES).then_some((at, n))
-        }
         _ => None,
     }
 }
@@ -44,14 +38,8 @@ fn reduced_bytes(r: &Reduction) -> Option<usize> {
 
 /// Does it for all members; all have arrived. `executor` is any member's call.
 pub(super) fn execute(board: &Board, executor: &Call) {
-    match &executor.operation {
-        Operation::Reduce(r) => reduce(board, r),
-        Operation::Move(m) => {
-            if let (Who::One(root), Some((_, n))) = (m.sources, contribution(executor)) {
-                memory::copy(board.result(), board.kept(root as usize), n);
-            }
-        }
-        _ => {}
+    if let Operation::Reduce(r) = &executor.operation {
+        reduce(board, r);
     }
     for r in (0..board.size()).filter(|&r| board.is_nonblocking(r)) {
         take(board, r, board.call(r));
@@ -87,21 +75,12 @@ fn reduce(board: &Board, r: &Reduction) {
 /// Gives member `r`, whose call this is, what it receives.
 #[inline(always)]
 pub(super) fn take(board: &Board, r: usize, call: &Call) {
-    match &call.operation {
-        Operation::Reduce(a) => {
-            let Some(n) = reduced_bytes(a) else { return };
-            match a.shape {
-                Shape::Reduce(root) if root as usize != r => {}
-                Shape::Exscan if r == 0 => {}
-                Shape::Scan | Shape::Exscan => memory::copy(a.recv, board.kept(r), n),
-                _ => memory::copy(a.recv, board.result(), n),
-            }
-        }
-        Operation::Move(m) => {
-            if let Some((at, n)) = m.recv.place() {
-                memory::copy(at, board.result(), n);
-            }
-        }
-        _ => {}
+    let Operation::Reduce(a) = &call.operation else { return };
+    let Some(n) = reduced_bytes(a) else { return };
+    match a.shape {
+        Shape::Reduce(root) if root as usize != r => {}
+        Shape::Exscan if r == 0 => {}
+        Shape::Scan | Shape::Exscan => memory::copy(a.recv, board.kept(r), n),
+        _ => memory::copy(a.recv, board.result(), n),
     }
 }
