@@ -4,7 +4,8 @@
 
 #include <stdint.h>
 
-/* This is Adaptive MPI: ranks are migratable coroutines. */
+/* This is Adaptive MPI: ranks are migratable coroutines. It declares the functions of this version only; what is there of
+   each chapter of the standard is listed in docs/compatibility/functions.md. */
 #define AMPI 1
 
 #if defined(__cplusplus)

@@ -184,7 +184,8 @@ fn describe(frame: &Frame) -> String {
             }
         }
         (_, Some((library, offset)), _) => {
-            format!("{} in {}+{offset:#x}", function.unwrap_or("?"), library.display())
+            let name = function.map_or(String::new(), |f| format!("{f} in "));
+            format!("{name}{}+{offset:#x}", library.display())
         }
         _ => format!("{:#x}", frame.address),
     }

@@ -19,6 +19,7 @@ pub mod group;
 pub mod handle;
 pub mod info;
 pub mod init;
+pub mod launcher;
 pub mod memory;
 pub mod op;
 pub mod output;

@@ -198,8 +198,8 @@ pub fn guest_thread_entry(me: &'static Rank, function: &str) {
         errhandler::abort_job(
             me,
             &format!(
-                "{function} was called by a thread other than the rank's main thread, but the thread level is {}: \
-                 ask MPI_Init_thread for MPI_THREAD_MULTIPLE",
+                "{function} was called by a thread other than the rank's main thread: in this version only the main \
+                 thread of a rank may call MPI (MPI_THREAD_FUNNELED; the level provided is {})",
                 thread_level_name(me.thread_level.get())
             ),
             1,

@@ -16,7 +16,7 @@ use crate::comm::shared::WORLD_CONTEXT;
 use crate::group::Group;
 use crate::pt2pt::message::Pools;
 use crate::rank::{Phase, Rank};
-use crate::{coll, deadlock, errhandler, fault, output, pt2pt};
+use crate::{coll, deadlock, errhandler, fault, launcher, output, pt2pt};
 use ampi_core::arena::{Arena, ArenaConfig};
 use ampi_core::current;
 use ampi_core::error::{Error, Result};
@@ -116,6 +116,10 @@ fn establish(job: &'static Job, ranks: u32, deadlock: Deadlock, hosted: bool) {
 pub fn alone(me: &'static Rank) {
     if WORLD.get().is_some() {
         return; // unit tests: several threads, each alone
+    }
+    if let Some(why) = launcher::other(|name| std::env::var(name).ok()) {
+        let _ = writeln!(std::io::stderr(), "ampi: {why}");
+        leave(1);
     }
     let job = Job::new(1, 1, &handlers());
     job.place(0, 0, me.chare_address());

@@ -210,6 +210,9 @@ pub extern "C" fn ampi_test_ranks() -> c_int {
 }
 
 /// Writes the name of the function that contains `address` to `to` (64 bytes); 0 when unknown.
+///
+/// # Safety
+/// `to` has room for 64 bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ampi_test_symbol(address: usize, to: *mut c_char) -> c_int {
     let Some(l) = ampi_core::image::symbols::locate(address) else { return 0 };
@@ -354,6 +357,10 @@ fn run(words: &[String]) -> Result<i32, String> {
     Ok(if bad == 0 { 0 } else { 1 })
 }
 
+/// What the worker executable calls.
+///
+/// # Safety
+/// The arguments are those of `main`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ampi_worker_main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     // SAFETY: main's arguments.

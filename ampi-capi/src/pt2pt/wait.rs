@@ -98,12 +98,9 @@ fn block_until_done(me: &'static Rank, r: &'static Request) {
     }
 }
 
-/// Tells what became of a completed or inactive request and gives it up; the handle to store back.
+/// Tells what became of a completed request and gives it up; the handle to store back.
 #[inline(always)]
 fn finish(me: &'static Rank, r: &'static Request) -> (usize, Outcome, MpiResult) {
-    if r.phase() == Phase::Inactive {
-        return (r.handle().0, Outcome::EMPTY, Ok(()));
-    }
     if let Some(s) = r.also.take() {
         me.p2p.requests.recycle(s);
     }
@@ -128,6 +125,10 @@ pub fn wait(me: &'static Rank, request: InOut<usize>, status: StatusOut) -> MpiR
         store_empty(status);
         return Ok(());
     };
+    if r.phase() == Phase::Inactive {
+        store_empty(status);
+        return Ok(());
+    }
     block_until_done(me, r);
     let (handle, outcome, result) = finish(me, r);
     request.set(handle);
@@ -164,6 +165,10 @@ pub fn test(me: &'static Rank, request: InOut<usize>, flag: OutTruth, status: St
     let done = done_soon(me, || is_done(r));
     flag.set(done);
     if !done {
+        return Ok(());
+    }
+    if r.phase() == Phase::Inactive {
+        store_empty(status);
         return Ok(());
     }
     let (handle, outcome, result) = finish(me, r);
@@ -436,13 +441,14 @@ pub fn request_get_status(
     let done = done_soon(me, || is_done(r));
     flag.set(done);
     if done {
-        store(status, &peek(r));
+        tell(status, r);
     }
     Ok(())
 }
 
-fn peek(r: &Request) -> Outcome {
-    if r.phase() == Phase::Inactive { Outcome::EMPTY } else { r.outcome() }
+/// Stores what became of `r`, which is done or inactive, and leaves it as it is.
+fn tell(status: StatusOut, r: &Request) {
+    if r.phase() == Phase::Inactive { store_empty(status) } else { store(status, &r.outcome()) }
 }
 
 /// `MPI_Request_get_status_any`. MPI-5.0 §3.7.6.
@@ -466,7 +472,7 @@ pub fn request_get_status_any(
         Some(i) => {
             index.set(i as i32);
             if let Some(r) = list.all[i] {
-                store(status, &peek(r));
+                tell(status, r);
             }
         }
         None => index.set(c::MPI_UNDEFINED),
@@ -487,7 +493,10 @@ pub fn request_get_status_all(
     flag.set(done);
     if done {
         for (i, r) in list.all.iter().enumerate() {
-            store(statuses.at(i), &r.map_or(Outcome::EMPTY, peek));
+            match r {
+                Some(r) => tell(statuses.at(i), r),
+                None => store_empty(statuses.at(i)),
+            }
         }
     }
     Ok(())
@@ -512,7 +521,7 @@ pub fn request_get_status_some(
     let places = indices.of(done.len())?;
     for (k, (i, r)) in done.iter().enumerate() {
         places[k].set(*i as i32);
-        store(statuses.at(k), &peek(r));
+        tell(statuses.at(k), r);
     }
     outcount.set(done.len() as i32);
     Ok(())

@@ -1,8 +1,8 @@
 //! MPI_Dims_create (MPI-5.0 §8.5.2): a balanced grid for a number of processes.
 //!
 //! "As close to each other as possible" is taken at its word: among all factorisations the one with the smallest
-//! difference between the largest and the smallest dimension, and among those the one whose smallest (so also largest)
-//! dimension is the largest, as MPICH decides: 5040 = 21 x 16 x 15, not 20 x 18 x 14.
+//! difference between the largest and the smallest dimension; among those, as in MPICH, the one with the largest smallest
+//! dimension, then the largest second smallest, and so on: 5040 = 21 x 16 x 15, not 20 x 18 x 14.
 
 use crate::error::MpiResult;
 use crate::mpi_err;
@@ -73,13 +73,19 @@ impl Search {
     /// Chooses the next factor of `left`, of `parts` still to choose, none larger than `max`.
     fn extend(&mut self, left: i32, parts: usize, max: i32) {
         if parts == 1 {
-            let largest = *self.chosen.first().unwrap_or(&left);
-            // first factors come in increasing order: of equal spreads the last one found is wanted
-            if left <= max && largest - left <= self.best_spread {
-                self.best_spread = largest - left;
-                self.best = self.chosen.clone();
-                self.best.push(left);
+            if left > max {
+                return;
             }
+            let largest = *self.chosen.first().unwrap_or(&left);
+            let spread = largest - left;
+            self.chosen.push(left);
+            if spread < self.best_spread
+                || (spread == self.best_spread && self.chosen.iter().rev().gt(self.best.iter().rev()))
+            {
+                self.best_spread = spread;
+                self.best.clone_from(&self.chosen);
+            }
+            self.chosen.pop();
             return;
         }
         for i in 0..self.divisors.len() {
@@ -149,6 +155,8 @@ mod tests {
         assert_eq!(made(512, &[0, 0, 0]), [8, 8, 8]);
         assert_eq!(made(5040, &[0, 0, 0]), [21, 16, 15]);
         assert_eq!(made(10800, &[0, 0, 0]), [27, 20, 20]);
+        assert_eq!(made(5616, &[0; 4]), [13, 9, 8, 6]);
+        assert_eq!(made(134064, &[0; 5]), [19, 14, 9, 8, 7]);
         assert_eq!(made(1_000_000, &[0, 0, 0]), [100, 100, 100]);
         assert_eq!(made(i32::MAX, &[0, 0]), [i32::MAX, 1]);
         assert_eq!(made(1 << 30, &[0; 10]), [8; 10]);

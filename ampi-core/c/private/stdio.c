@@ -2,7 +2,9 @@
  *
  * The three are cookie streams: the bytes go to the runtime with the rank's descriptor number, so that it can tag them,
  * redirect them, or give a rank an empty standard input. Full-buffered output leaves in whole lines: what follows the
- * last newline of a full buffer waits in `held` for the next write or flush, so lines of ranks do not mix.
+ * last newline of a full buffer waits in `held` for the next write or flush. A line is part of one write, and that write is
+ * no longer than PIPE_BUF, up to which pipes do not mix what several write: so lines of ranks do not mix. (A line longer
+ * than that is written in one piece as well, which files keep whole.)
  *
  * Other streams the rank opens are libc's own; they are remembered, because fflush(NULL) and exit mean the rank's streams
  * only. Their memory comes from the rank's heap (ampi_heap_redirect), so they can move with it.
@@ -10,6 +12,7 @@
 #include "private.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdio_ext.h>
 #include <stdlib.h>
@@ -55,11 +58,41 @@ static int write_all(int fd, const char *p, size_t n)
     return 0;
 }
 
+/* Writes as many whole lines at a time as a pipe takes in one piece. */
+static int write_lines(int fd, const char *p, size_t n)
+{
+    while (n > PIPE_BUF) {
+        const char *newline = memrchr(p, '\n', PIPE_BUF);
+        if (newline == NULL)
+            newline = memchr(p + PIPE_BUF, '\n', n - PIPE_BUF);
+        size_t piece = newline ? (size_t)(newline + 1 - p) : n;
+        if (write_all(fd, p, piece) < 0)
+            return -1;
+        p += piece;
+        n -= piece;
+    }
+    return write_all(fd, p, n);
+}
+
 static int release_held(void)
 {
     size_t n = held_len;
     held_len = 0;
-    return n ? write_all(1, held, n) : 0;
+    return n ? write_lines(1, held, n) : 0;
+}
+
+/* Writes what is held and the rest of its line, in one piece if there is room. Returns how much of `from` that took. */
+static ssize_t end_held_line(const char *from, size_t n)
+{
+    if (held_len == 0)
+        return 0;
+    const char *newline = memchr(from, '\n', n);
+    size_t rest = newline ? (size_t)(newline + 1 - from) : n;
+    if (rest > sizeof held - held_len)
+        rest = 0;
+    memcpy(held + held_len, from, rest);
+    held_len += rest;
+    return release_held() < 0 ? -1 : (ssize_t)rest;
 }
 
 static ssize_t cookie_read(void *cookie, char *to, size_t n) { return ampi_std_read(((struct std *)cookie)->fd, to, n); }
@@ -67,7 +100,7 @@ static ssize_t cookie_read(void *cookie, char *to, size_t n) { return ampi_std_r
 static ssize_t cookie_write(void *cookie, const char *from, size_t n)
 {
     struct std *s = cookie;
-    size_t now = n;
+    size_t now = n, done = 0;
     if (s == &std[1]) {
         size_t tail = 0;
         if (stdout == s->file && __fbufsize(s->file) > 1 && !__flbf(s->file)) {
@@ -77,14 +110,18 @@ static ssize_t cookie_write(void *cookie, const char *from, size_t n)
                 tail = 0;
         }
         now = n - tail;
-        if (now && release_held() < 0)
-            return 0;
+        if (now) {
+            ssize_t ended = end_held_line(from, now);
+            if (ended < 0)
+                return 0;
+            done = (size_t)ended;
+        }
         if (tail) {
             memcpy(held + held_len, from + now, tail);
             held_len += tail;
         }
     }
-    return now == 0 || write_all(s->fd, from, now) == 0 ? (ssize_t)n : 0;
+    return now == done || write_lines(s->fd, from + done, now - done) == 0 ? (ssize_t)n : 0;
 }
 
 static int cookie_seek(void *cookie, off64_t *offset, int whence)

@@ -13,6 +13,7 @@ use super::slot::{GUARD_BYTES, Geometry, PAGE, SLOT_ALIGN, Slot};
 use super::{BASE, GEOMETRY, LIMIT};
 use crate::error::{Error, Result};
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, mmap_anonymous, munmap};
+use std::ops::Range;
 use std::os::fd::OwnedFd;
 use std::sync::OnceLock;
 
@@ -133,10 +134,11 @@ fn layout(c: &ArenaConfig) -> Result<Geometry> {
     let (lead, skews) = skew(stack_end, heap, skew_step);
     if stride.checked_mul(slots_total).is_none_or(|n| n > LIMIT - BASE) {
         let why = format!(
-            "{slots_total} slots of {stride} bytes do not fit into {} TiB of addresses",
+            "{slots_total} slots of {stride} bytes do not fit into {} TiB of addresses; start fewer ranks or lower \
+             --stack-size",
             (LIMIT - BASE) >> 40
         );
-        return Err(setting("--slot-size", why));
+        return Err(setting("ranks", why));
     }
     let end = power;
     let dlopen = end - up((end / 4).clamp(16 << 20, 2 << 30), SLOT_ALIGN);
@@ -195,7 +197,7 @@ impl Arena {
         unsafe {
             let flags = MapFlags::PRIVATE | MapFlags::NORESERVE | MapFlags::FIXED_NOREPLACE;
             let at = mmap_anonymous(BASE as *mut _, bytes, ProtFlags::empty(), flags).map_err(|e| {
-                memory(format!("mapping at {BASE:#x} failed: {e}; lower --slot-size, or raise ulimit -v"))
+                memory(format!("mapping at {BASE:#x} failed: {e}; start fewer ranks, or raise ulimit -v"))
             })?;
             let _ = munmap(at, bytes);
             if at as usize != BASE {
@@ -263,6 +265,17 @@ impl Slot {
         Ok(())
     }
 
+    /// Commits the pages of `range`, which lies in this mapped slot and is about to be written: one system call costs
+    /// less than a page fault for each. Best effort.
+    pub(crate) fn commit(self, range: Range<usize>) {
+        let (start, end) = (range.start / PAGE * PAGE, up(range.end, PAGE));
+        debug_assert!(self.mapped().start <= start && end <= self.mapped().end);
+        if end - start > PAGE {
+            // SAFETY: changes no contents; kernels before 5.14 refuse.
+            let _ = unsafe { madvise(start as *mut _, end - start, Advice::LinuxPopulateWrite) };
+        }
+    }
+
     /// Unmaps the slot. The rank must have ended or left.
     ///
     /// # Safety
@@ -278,7 +291,7 @@ impl Slot {
 pub(crate) fn explain_map_error(e: rustix::io::Errno, bytes: usize) -> String {
     if e == rustix::io::Errno::NOMEM {
         format!(
-            "{e}: {bytes} bytes of address space (lower --slot-size; or raise ulimit -v, vm.max_map_count, or set vm.overcommit_memory to 0)"
+            "{e}: {bytes} bytes of address space (start fewer ranks, or raise ulimit -v, vm.max_map_count, or set vm.overcommit_memory to 0)"
         )
     } else {
         e.to_string()
@@ -304,7 +317,7 @@ mod tests {
             );
             assert_eq!((g.image % SLOT_ALIGN, g.stride % SLOT_ALIGN, g.thread_pointer % PAGE), (0, 0, 0));
             assert!(!g.stride.is_power_of_two() && g.stride * g.slots_total <= LIMIT - BASE);
-            assert!(g.dlopen < g.end && g.lead + (g.skews - 1) * SLOT_ALIGN + g.end <= g.stride);
+            assert!(g.dlopen < g.end && g.lead + (g.skews - 1) * g.skew_step + g.end <= g.stride);
         }
     }
 
@@ -315,7 +328,7 @@ mod tests {
             (c.stack_bytes, c.image_bytes) = (stack, 128 << 10);
             let g = layout(&c).unwrap();
             let block =
-                |i: usize, at: usize| (i * g.stride + g.lead + i % g.skews * SLOT_ALIGN + at) / TABLE_SPAN;
+                |i: usize, at: usize| (i * g.stride + g.lead + i % g.skews * g.skew_step + at) / TABLE_SPAN;
             for i in 0..g.slots_total {
                 assert_eq!(block(i, g.stack_end - PAGE), block(i, g.heap + PAGE), "slot {i}, stack {stack}");
             }
@@ -327,7 +340,7 @@ mod tests {
     fn impossible_sizes_are_refused_with_the_setting() {
         let mut c = ArenaConfig::new(1000);
         c.slot_bytes = Some(1 << 40);
-        assert!(layout(&c).unwrap_err().to_string().contains("--slot-size"));
+        assert!(layout(&c).unwrap_err().to_string().contains("start fewer ranks"));
         let mut c = ArenaConfig::new(4);
         c.stack_bytes = 100;
         assert!(layout(&c).unwrap_err().to_string().contains("--stack-size"));

@@ -149,15 +149,35 @@ impl<'a> Collect<'a> {
 fn impossible(name: &str) -> Option<String> {
     if name.starts_with("libc.musl") || name == "libc.so" {
         return Some(format!(
-            "it is linked against another C library ({name}); private images need glibc: recompile it here, or run it \
-             with --isolate=process"
+            "it is linked against another C library ({name}); private images need glibc: recompile it here"
         ));
+    }
+    if let Some(vendor) = foreign_mpi(name) {
+        return Some(format!("it was compiled for {vendor}, as it needs {name}: recompile it with ampicc"));
     }
     let sanitizers =
         ["libasan.", "libtsan.", "liblsan.", "libubsan_standalone.", "libhwasan.", "libclang_rt.asan"];
     sanitizers.iter().any(|s| name.starts_with(s)).then(|| {
-        format!("it is built with a sanitizer ({name}), which takes over the whole process; run it with --isolate=process")
+        format!("it is built with a sanitizer ({name}), which takes over the whole process: recompile it without -fsanitize")
     })
+}
+
+/// The other MPI whose library this is: its handles and constants have other values than those of the standard ABI. Our
+/// own names carry no version (`libmpi.so`) or end in `_abi`.
+fn foreign_mpi(name: &str) -> Option<&'static str> {
+    let (stem, version) = name.split_once(".so")?;
+    match stem {
+        "libmpi" => match version {
+            "" => None,
+            ".12" => Some("MPICH or Intel MPI"),
+            _ => Some("Open MPI"),
+        },
+        "libmpich" | "libmpichcxx" | "libmpichfort" | "libmpicxx" | "libmpifort" | "libfmpich" => {
+            Some("MPICH or Intel MPI")
+        }
+        "libmpi_cxx" | "libmpi_mpifh" => Some("Open MPI"),
+        _ => stem.starts_with("libmpi_usempi").then_some("Open MPI"),
+    }
 }
 
 /// DT_RPATH of a library, which counts only without DT_RUNPATH, and its directory.
@@ -181,5 +201,31 @@ pub fn same_file(a: &Path, b: &Path) -> bool {
     match (std::fs::metadata(a), std::fs::metadata(b)) {
         (Ok(x), Ok(y)) => (x.dev(), x.ino()) == (y.dev(), y.ino()),
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_of_another_mpi_are_refused() {
+        for name in
+            ["libmpich.so.12", "libmpi.so.12", "libmpifort.so.12", "libmpicxx.so.12", "libmpichcxx.so"]
+        {
+            assert!(impossible(name).is_some_and(|why| why.contains("compiled for MPICH")), "{name}");
+        }
+        for name in [
+            "libmpi.so.40",
+            "libmpi.so.20",
+            "libmpi_cxx.so.40",
+            "libmpi_mpifh.so.40",
+            "libmpi_usempif08.so.40",
+        ] {
+            assert!(impossible(name).is_some_and(|why| why.contains("compiled for Open MPI")), "{name}");
+        }
+        for name in ["libmpi.so", "libmpi_abi.so", "libmpi_abi.so.1", "libmpifort_abi.so.1", "libmpfr.so.6"] {
+            assert_eq!(impossible(name), None, "{name}");
+        }
     }
 }

@@ -256,12 +256,13 @@ impl Elf {
         }
     }
 
-    /// The function or object that contains `vaddr`, else the nearest one below it in the same segment: from `.symtab`
-    /// when the file has one, else from the dynamic symbols. Name and distance from its start.
+    /// The function or object that contains `vaddr`: from `.symtab` when the file has one (there also the nearest label
+    /// below it), else from the dynamic symbols. Name and distance from its start.
     pub fn nearest_symbol(&self, vaddr: u64) -> Option<(&[u8], u64)> {
         self.nearest_in_symtab(vaddr).or_else(|| {
             let all = (1..self.symbol_count()).map_while(|i| self.symbol(i).ok());
-            let s = nearest(all, vaddr)?;
+            // Local functions are not in the table: the nearest name below would be another function's.
+            let s = nearest(all, vaddr).filter(|s| vaddr - s.value < s.size)?;
             Some((self.symbol_name(&s).ok()?, vaddr - s.value))
         })
     }

@@ -192,8 +192,8 @@ impl Elf {
             elf::ET_DYN => {}
             elf::ET_EXEC => {
                 return Err(self.error(
-                    "it is linked to run at a fixed address, so it cannot be loaded once per rank; relink with -pie \
-                     (and without -static), or run it with --isolate=process",
+                    "it is linked to run at a fixed address, so it cannot be loaded once per rank; compile it with \
+                     -fPIE and relink with -pie (and without -static)",
                 ));
             }
             elf::ET_REL => return Err(self.error("it is an object file; link it first")),

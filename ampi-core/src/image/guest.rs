@@ -47,6 +47,9 @@ pub(super) struct LoaderState {
     pub dl: DlState,
 }
 
+/// Bytes of stack that the smallest programs use: arguments, environment, `main`, a call of the runtime.
+const STACK_TOUCHED: usize = 8 << 10;
+
 static GUESTS: OnceLock<Box<[AtomicPtr<Guest>]>> = OnceLock::new();
 
 fn guests() -> &'static [AtomicPtr<Guest>] {
@@ -179,8 +182,11 @@ impl Program {
         tls::check_host()?;
         thread_block::prepare()?;
         slot.map()?;
+        let at = slot.thread_pointer() + thread_block::guest_offset()?;
+        // what every rank writes: the top of its stack with the libraries' thread-locals above it, and its own blocks
+        slot.commit(slot.stack().end - STACK_TOUCHED..slot.control().start + 1);
+        slot.commit(slot.thread_pointer()..at + size_of::<Guest>());
         let fs_base = thread_block::build(slot, rank)?;
-        let at = fs_base + thread_block::guest_offset()?;
         if at + size_of::<Guest>() > slot.control().end {
             return Err(Error::Memory {
                 what: format!("the control area of rank {rank}"),

@@ -161,7 +161,7 @@ impl Instance {
                 what: format!("the image of {}", group.libs[0].elf.path.display()),
                 why: match group.id {
                     0 => "the arena was laid out for smaller programs (ArenaConfig::image_bytes)".into(),
-                    _ => "the slot is too small for it; raise --slot-size".into(),
+                    _ => "the rank's area for libraries opened with dlopen is full; start fewer ranks, whose areas are larger, or link the library".into(),
                 },
             });
         }
@@ -212,6 +212,7 @@ impl Instance {
         let start = self.base + group.offset as usize;
         for r in &group.runs {
             let from = &group.data[r.from..r.from + r.bytes];
+            self.slot.commit(start + r.offset as usize..start + r.offset as usize + r.bytes);
             // SAFETY: template invariant 2: runs lie in writable segments of the group, which is mapped.
             unsafe {
                 std::ptr::copy_nonoverlapping(from.as_ptr(), (start + r.offset as usize) as *mut u8, r.bytes)

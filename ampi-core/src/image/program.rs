@@ -259,7 +259,9 @@ impl Program {
         let reserve = tls::reserve_bytes() as u64;
         let end = place(&mut libs, offset, id == 0, &mut static_tls, reserve)?;
         if id > 0 && end - area > slot::dlopen_bytes().unwrap_or(0) as u64 {
-            return Err(fail("the dlopen area of the slots is full; raise --slot-size"));
+            return Err(fail(
+                "the ranks' area for libraries opened with dlopen is full; start fewer ranks, whose areas are larger, or link the library",
+            ));
         }
         if end - offset > u32::MAX.into() {
             return Err(fail("program and libraries together are larger than 4 GiB"));
@@ -386,8 +388,8 @@ fn check_is_program(elf: &Elf) -> Result<()> {
     }
     if elf.dynamic.pie {
         return Err(elf.error(
-            "it is linked with -static-pie and carries its own C library; relink it without -static and -static-pie, \
-             or run it with --isolate=process",
+            "it is linked with -static-pie and carries its own C library; relink it with -pie, without -static and \
+             -static-pie",
         ));
     }
     Err(elf.error("it is a shared library, not a program"))

@@ -66,8 +66,7 @@ pub fn check_host() -> Result<()> {
     if !fsgsbase {
         return Err(Error::Setting {
             name: "--isolate=image".into(),
-            why: "this kernel does not let programs set the FS base (FSGSBASE: Linux 5.9 or later, without nofsgsbase); \
-                  use --isolate=process"
+            why: "this kernel does not let programs set the FS base (FSGSBASE: Linux 5.9 or later, without nofsgsbase)"
                 .into(),
         });
     }

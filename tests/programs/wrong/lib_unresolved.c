@@ -3,5 +3,5 @@ int nobody_defines_this_function(int);
 
 int library_function(int x)
 {
-    return x > 1000 ? nobody_defines_this_function(x) : x;
+    return x == 1 ? nobody_defines_this_function(x) : x;
 }

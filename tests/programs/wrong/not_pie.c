@@ -3,7 +3,8 @@
 //# flags: -no-pie
 //# exit: nonzero
 //# expect-error: /-pie|position.independent|PIE/
-//# expect-error: /--isolate=process|relink/
+//# expect-error: /relink/
+//# expect-not: /--isolate=process/
 //# expect-not: /ok on/
 //# timeout: 20
 // A program that is not position-independent cannot have private images: refused with the remedy.

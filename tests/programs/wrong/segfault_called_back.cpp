@@ -10,7 +10,7 @@
 namespace geometry {
 __attribute__((noinline)) void sum(void *, void *, int *, MPI_Datatype *)
 {
-    int *volatile nowhere = nullptr;
+    volatile int *volatile nowhere = nullptr;
     *nowhere = 1;
 }
 }

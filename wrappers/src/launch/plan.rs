@@ -86,8 +86,17 @@ pub fn plan(
 }
 
 fn summary(job: &JobSpec, cores: usize) -> String {
-    let bound = if job.bind == Bind::Core { ", a core each" } else { "" };
-    format!("{} ranks on {} PEs{bound} ({cores} cores may be used)", job.ranks, job.pes)
+    let bound = match (&job.bind, job.pes) {
+        (Bind::Core, 1) => ", bound to a core",
+        (Bind::Core, _) => ", a core each",
+        (Bind::None, _) => "",
+    };
+    let (ranks, pes, cores) = (count(job.ranks, "rank"), count(job.pes, "PE"), count(cores, "core"));
+    format!("{ranks} on {pes}{bound} ({cores} may be used)")
+}
+
+fn count(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
 fn mapping(name: Option<&OsStr>, here: &Path) -> Result<Mapping, Refusal> {
@@ -150,8 +159,8 @@ mod tests {
 
     #[test]
     fn a_process_has_room_for_so_many_pes() {
-        let (ranks, pes) = (|p: Plan| (p.job.ranks, p.job.pes))(make("-n 500 a", 256).unwrap());
-        assert_eq!((ranks, pes), (500, 127));
+        let job = make("-n 500 a", 256).unwrap().job;
+        assert_eq!((job.ranks, job.pes), (500, 127));
         assert_eq!(make("+p 127 a", 4).unwrap().job.pes, 127);
         assert!(make("+p 128 a", 4).unwrap_err().why.contains("128 PEs are too many"));
         assert_eq!(make("+p 128 -n 8 a", 4).unwrap().job.pes, 8);
@@ -175,6 +184,11 @@ mod tests {
     fn verbose_tells_the_size_and_the_words_without_meaning() {
         let notes = make("-v --oversubscribe +vp 8 a", 4).unwrap().notes;
         assert!(notes[0].contains("--oversubscribe means nothing here"));
-        assert!(notes[1].contains("8 ranks on 4 PEs"));
+        assert_eq!(notes[1], "8 ranks on 4 PEs, a core each (4 cores may be used)");
+        assert_eq!(
+            make("-v +vp 4 a", 1).unwrap().notes,
+            ["4 ranks on 1 PE, bound to a core (1 core may be used)"]
+        );
+        assert_eq!(make("-v -n 1 --no-bind a", 2).unwrap().notes, ["1 rank on 1 PE (2 cores may be used)"]);
     }
 }

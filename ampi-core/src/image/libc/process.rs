@@ -346,7 +346,7 @@ fn refuse_exec(path: *const c_char) {
         // SAFETY: a C string by contract.
         let path = unsafe { CStr::from_ptr(path) }.to_string_lossy();
         host().fatal(
-            &format!("called exec of {path}, which would replace every rank of the process; run with --isolate=process"),
+            &format!("called exec of {path}, which would replace every rank of the process; call it in a forked child"),
             126,
         )
     }

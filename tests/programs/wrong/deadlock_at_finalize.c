@@ -2,9 +2,9 @@
 //# vp: 3
 //# exit: nonzero
 //# expect-error: /[Dd]eadlock/
-//# expect-error: /rank 0\b.*MPI_Recv\b.*rank 2\b.*has ended/
+//# expect-error: /rank 2\b.*MPI_Finalize\b/
 //# timeout: 10
-// A rank receives from one that has ended, another waits in a collective.
+// A rank receives from one that is in MPI_Finalize already.
 #include "../check.h"
 
 int main(int argc, char **argv)
@@ -13,8 +13,6 @@ int main(int argc, char **argv)
     int value = 0;
     if (rank == 0)
         MPI_Recv(&value, 1, MPI_INT, 2, 5, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
-    if (rank == 1)
-        MPI_Barrier(MPI_COMM_WORLD);
     MPI_Finalize();
     return 0;
 }
