@@ -32,7 +32,7 @@
 
 use super::{Call, small};
 use crate::comm::Shared;
-use crate::memory::{self, Address};
+use crate::memory::Address;
 use crate::pt2pt::request::{Outcome, Request};
 use crate::rank::Rank;
 use ampi_core::net::{Delivery, Head};
@@ -54,6 +54,8 @@ pub const HANDLERS: [(u8, Handler); 2] = [(RUN, on_run), (FINISH, on_finish)];
 struct Entry {
     call: *const Call,
     nonblocking: bool,
+    /// Length of the small contribution; [`small::TOO_LONG`] when it is none.
+    kept_bytes: u8,
     /// A small contribution (see [`small`]).
     kept: [u64; small::BYTES / 8],
 }
@@ -74,6 +76,8 @@ pub struct Board {
     pes_finished: AtomicU32,
     /// Result of a small operation.
     result: UnsafeCell<[u128; small::BYTES / 16]>,
+    /// Its length, where members may wrongly expect another.
+    pub(super) result_bytes: Cell<u8>,
     /// Memory for intermediate results; written by the executors of a phase, read in the next.
     scratch: Mutex<Vec<u128>>,
 }
@@ -157,6 +161,7 @@ impl Board {
             pes_done: AtomicU32::new(0),
             pes_finished: AtomicU32::new(0),
             result: UnsafeCell::new([0; small::BYTES / 16]),
+            result_bytes: Cell::new(0),
             scratch: Mutex::new(Vec::new()),
         }))
     }
@@ -201,12 +206,13 @@ impl Board {
     }
 
     #[inline(always)]
-    fn pin(&self, r: usize, call: *const Call, nonblocking: bool) {
+    fn pin(&self, r: usize, call: *const Call, nonblocking: bool, kept: Option<usize>) {
         // SAFETY: invariant 1: only member r's PE writes entry r.
         unsafe {
             let entry = (*self.entries.get()).as_mut_ptr().add(r);
             (*entry).call = call;
             (*entry).nonblocking = nonblocking;
+            (*entry).kept_bytes = kept.map_or(small::TOO_LONG, |n| n as u8);
         }
     }
 
@@ -215,6 +221,13 @@ impl Board {
     pub(super) fn kept(&self, r: usize) -> Address {
         // SAFETY: within the vector, whose length changes only while the board is set up.
         Address(unsafe { &raw mut (*(*self.entries.get()).as_mut_ptr().add(r)).kept } as usize)
+    }
+
+    /// The length of what is kept there.
+    #[inline(always)]
+    pub(super) fn kept_bytes(&self, r: usize) -> u8 {
+        // SAFETY: as in `call`.
+        unsafe { (&(*self.entries.get()))[r].kept_bytes }
     }
 
     /// Where the result of a small operation is kept.
@@ -249,7 +262,12 @@ impl Shared {
             if entries.len() != self.size() {
                 entries.resize(
                     self.size(),
-                    Entry { call: std::ptr::null(), nonblocking: false, kept: [0; small::BYTES / 8] },
+                    Entry {
+                        call: std::ptr::null(),
+                        nonblocking: false,
+                        kept_bytes: 0,
+                        kept: [0; small::BYTES / 8],
+                    },
                 );
             }
         }
@@ -286,7 +304,7 @@ pub fn meet(
 ) {
     let pe = me.p2p.pe();
     let here = shared.members_on(pe.id()).len() as u32;
-    let kept = small::contribution(call);
+    let kept = small::bytes(call);
     // SAFETY: only this PE's thread uses its side; the borrow ends with the block. `blocked` is in a box that stays open
     // until FINISH, which wakes us.
     let (board, all_here, blocked) = unsafe {
@@ -303,9 +321,9 @@ pub fn meet(
         if open.first.0 != call.kind() {
             super::mismatch(me, call, open.first.1);
         }
-        board.pin(r as usize, call, request.is_some());
-        if let Some((from, n)) = kept {
-            memory::copy(board.kept(r as usize), from, n);
+        board.pin(r as usize, call, request.is_some(), kept);
+        if let Some(n) = kept {
+            small::keep(call, n, board.kept(r as usize));
         }
         open.arrived += 1;
         if let Some(q) = request {

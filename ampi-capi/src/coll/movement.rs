@@ -122,6 +122,15 @@ impl Blocks {
         }
     }
 
+    /// Bytes of a whole buffer, as its type's signature has them.
+    #[inline(always)]
+    pub(super) fn whole_bytes(&self) -> Option<i64> {
+        match self {
+            Blocks::Whole { count, ty, .. } => Some(count * ty.size()),
+            _ => None,
+        }
+    }
+
     /// The one place of a whole contiguous buffer.
     #[inline(always)]
     pub(super) fn place(&self) -> Option<(Address, usize)> {

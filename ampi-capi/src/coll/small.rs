@@ -10,28 +10,43 @@
 //! at their result much later, so the executor stores theirs directly.
 
 use super::board::Board;
-use super::movement::{BROADCAST, Who};
+use super::movement::{BROADCAST, Blocks, Who};
 use super::reduction::{How, Reduction, Shape};
 use super::{Call, Operation};
+use crate::abi::constants as c;
 use crate::memory::{self, Address};
 
 /// Room in an entry.
 pub const BYTES: usize = 48;
+/// Instead of a length: more than an entry holds.
+pub const TOO_LONG: u8 = u8::MAX;
 
-/// The calling member's contribution, if the operation is a small one: where it is and its length (0: it only receives).
+/// Bytes of the operation, if it is a small one. All members must come to the same answer: it depends on the signature
+/// of the types only, never on how a member's data lies in memory.
 #[inline(always)]
-pub(super) fn contribution(call: &Call) -> Option<(Address, usize)> {
+pub(super) fn bytes(call: &Call) -> Option<usize> {
     match &call.operation {
-        Operation::Reduce(r) => {
-            let n = reduced_bytes(r)?;
-            Some((r.send.unwrap_or(r.recv), n))
-        }
+        Operation::Reduce(r) => reduced_bytes(r),
         Operation::Move(m) if m.what == BROADCAST => {
             // both sides of the broadcast know the length from their own arguments
-            let (at, n) = m.send.place().or_else(|| m.recv.place())?;
-            (n <= BYTES).then_some((at, n))
+            let n = m.send.whole_bytes().or_else(|| m.recv.whole_bytes())?;
+            (n <= BYTES as i64).then_some(n as usize)
         }
         _ => None,
+    }
+}
+
+/// Puts the member's contribution, `n` bytes, into its entry at `to`.
+#[inline(always)]
+pub(super) fn keep(call: &Call, n: usize, to: Address) {
+    match &call.operation {
+        Operation::Reduce(r) => memory::copy(to, r.send.unwrap_or(r.recv), n),
+        Operation::Move(m) => match (m.send.place(), &m.send) {
+            (Some((at, _)), _) => memory::copy(to, at, n),
+            (None, Blocks::Whole { at, ty, .. }) => memory::pack(ty, *at, 0, to, n),
+            _ => {}
+        },
+        _ => {}
     }
 }
 
@@ -47,14 +62,19 @@ pub(super) fn execute(board: &Board, executor: &Call) {
     match &executor.operation {
         Operation::Reduce(r) => reduce(board, r),
         Operation::Move(m) => {
-            if let (Who::One(root), Some((_, n))) = (m.sources, contribution(executor)) {
-                memory::copy(board.result(), board.kept(root as usize), n);
+            if let Who::One(root) = m.sources {
+                let n = board.kept_bytes(root as usize);
+                board.result_bytes.set(n);
+                memory::copy(board.result(), board.kept(root as usize), usize::from(n).min(BYTES));
             }
         }
         _ => {}
     }
     for r in (0..board.size()).filter(|&r| board.is_nonblocking(r)) {
-        take(board, r, board.call(r));
+        // a wrong program may have a member that expects more than there is
+        if bytes(board.call(r)).is_some() {
+            take(board, r, board.call(r));
+        }
     }
 }
 
@@ -98,8 +118,21 @@ pub(super) fn take(board: &Board, r: usize, call: &Call) {
             }
         }
         Operation::Move(m) => {
-            if let Some((at, n)) = m.recv.place() {
-                memory::copy(at, board.result(), n);
+            let sent = usize::from(board.result_bytes.get());
+            let room = match (m.recv.place(), &m.recv) {
+                (Some((at, room)), _) => {
+                    memory::copy(at, board.result(), room.min(sent));
+                    room
+                }
+                (None, Blocks::Whole { at, count, ty }) => {
+                    let room = (count * ty.size()) as usize;
+                    memory::unpack(ty, *at, board.result(), room.min(sent));
+                    room
+                }
+                _ => return,
+            };
+            if sent > room {
+                call.fail(c::MPI_ERR_TRUNCATE);
             }
         }
         _ => {}
