@@ -1,10 +1,11 @@
 //! One named test per program and configuration, and the tests of the commands. See `tests/README.md`.
 
-use ampi_tests::{commands, program, tree};
+use ampi_tests::{commands, process, program, tree};
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    process::restore_signals();
     let mut arguments = Arguments::from_args();
     // Each run has two or more threads that work; more at once would only measure the machine's patience.
     arguments.test_threads.get_or_insert(2);

@@ -9,7 +9,7 @@
 
 use std::io::{Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// What a command did.
@@ -88,6 +88,31 @@ pub fn run(command: &mut Command, stdin: &str, limit: Duration) -> Result<Outcom
         Outcome { code, stdout: text(stdout), stderr: text(stderr), timed_out, took: start.elapsed() };
     let _ = writer.join();
     Ok(outcome)
+}
+
+/// Waits for a process that was told to end; kills it when that takes longer than `limit`.
+pub fn wait_for(child: &mut Child, limit: Duration) -> Result<ExitStatus, String> {
+    let start = Instant::now();
+    loop {
+        match child.try_wait().map_err(|e| e.to_string())? {
+            Some(status) => return Ok(status),
+            None if start.elapsed() > limit => {
+                // the error is what the caller hears of
+                let _ = child.kill().and_then(|()| child.wait());
+                return Err(format!("process {} still ran after {limit:?}", child.id()));
+            }
+            None => std::thread::sleep(Duration::from_millis(2)),
+        }
+    }
+}
+
+/// Gives the signals that end a program their usual effect: whoever started the tests in the background may have made
+/// them ignored, and the programs under test would inherit that.
+pub fn restore_signals() {
+    for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM] {
+        // SAFETY: the default effect needs no handler.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
 }
 
 fn collect(mut pipe: impl Read + Send + 'static) -> std::thread::JoinHandle<Vec<u8>> {

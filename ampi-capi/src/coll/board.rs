@@ -30,16 +30,16 @@
 //! Raw pointers to calls of other ranks, valid by 2; interior mutability across PEs, ordered by 1.
 #![allow(unsafe_code)]
 
-use super::{Call, small};
+use super::{Call, Likeness, small};
 use crate::comm::Shared;
-use crate::memory::{self, Address};
+use crate::memory::Address;
 use crate::pt2pt::request::{Outcome, Request};
 use crate::rank::Rank;
 use ampi_core::net::{Delivery, Head};
 use ampi_core::pe::{Chain, Handler, Pe, PeId};
 use std::cell::{Cell, UnsafeCell};
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 const RUN: u8 = crate::pt2pt::KINDS_USED;
@@ -54,6 +54,8 @@ pub const HANDLERS: [(u8, Handler); 2] = [(RUN, on_run), (FINISH, on_finish)];
 struct Entry {
     call: *const Call,
     nonblocking: bool,
+    /// Length of the small contribution; [`small::TOO_LONG`] when it is none.
+    kept_bytes: u8,
     /// A small contribution (see [`small`]).
     kept: [u64; small::BYTES / 8],
 }
@@ -67,13 +69,15 @@ pub struct Board {
     keep: UnsafeCell<Option<Arc<Shared>>>,
     seq: Cell<u64>,
     entries: UnsafeCell<Vec<Entry>>,
-    /// What kind of collective it is, 0 before the first PE is complete: to notice a mismatch.
-    kind: AtomicU32,
+    /// What the members must agree on, NONE before the first PE is complete: to notice a mismatch.
+    likeness: AtomicU64,
     pes_arrived: AtomicU32,
     pes_done: AtomicU32,
     pes_finished: AtomicU32,
     /// Result of a small operation.
     result: UnsafeCell<[u128; small::BYTES / 16]>,
+    /// Its length, where members may wrongly expect another; [`small::TOO_LONG`] when the operation was not a small one.
+    pub(super) result_bytes: Cell<u8>,
     /// Memory for intermediate results; written by the executors of a phase, read in the next.
     scratch: Mutex<Vec<u128>>,
 }
@@ -86,8 +90,8 @@ unsafe impl Send for Board {}
 /// A PE's view of an open board.
 struct Open {
     board: Option<&'static Board>,
-    /// Kind and name of the call that came first on this PE, to compare the others with.
-    first: (u32, &'static str),
+    /// Of the call that came first on this PE, to compare the others with.
+    first: Likeness,
     arrived: u32,
     finished: bool,
     blocked: Chain,
@@ -111,7 +115,7 @@ impl Side {
             let fresh = self.spare.pop().unwrap_or_else(|| {
                 Box::new(Open {
                     board: None,
-                    first: (0, ""),
+                    first: Likeness::of_word(Likeness::NONE),
                     arrived: 0,
                     finished: false,
                     blocked: Chain::new(),
@@ -152,11 +156,12 @@ impl Board {
             keep: UnsafeCell::new(None),
             seq: Cell::new(0),
             entries: UnsafeCell::new(Vec::new()),
-            kind: AtomicU32::new(0),
+            likeness: AtomicU64::new(Likeness::NONE),
             pes_arrived: AtomicU32::new(0),
             pes_done: AtomicU32::new(0),
             pes_finished: AtomicU32::new(0),
             result: UnsafeCell::new([0; small::BYTES / 16]),
+            result_bytes: Cell::new(0),
             scratch: Mutex::new(Vec::new()),
         }))
     }
@@ -201,12 +206,13 @@ impl Board {
     }
 
     #[inline(always)]
-    fn pin(&self, r: usize, call: *const Call, nonblocking: bool) {
+    fn pin(&self, r: usize, call: *const Call, nonblocking: bool, kept: Option<usize>) {
         // SAFETY: invariant 1: only member r's PE writes entry r.
         unsafe {
             let entry = (*self.entries.get()).as_mut_ptr().add(r);
             (*entry).call = call;
             (*entry).nonblocking = nonblocking;
+            (*entry).kept_bytes = kept.map_or(small::TOO_LONG, |n| n as u8);
         }
     }
 
@@ -215,6 +221,13 @@ impl Board {
     pub(super) fn kept(&self, r: usize) -> Address {
         // SAFETY: within the vector, whose length changes only while the board is set up.
         Address(unsafe { &raw mut (*(*self.entries.get()).as_mut_ptr().add(r)).kept } as usize)
+    }
+
+    /// The length of what is kept there.
+    #[inline(always)]
+    pub(super) fn kept_bytes(&self, r: usize) -> u8 {
+        // SAFETY: as in `call`.
+        unsafe { (&(*self.entries.get()))[r].kept_bytes }
     }
 
     /// Where the result of a small operation is kept.
@@ -249,11 +262,16 @@ impl Shared {
             if entries.len() != self.size() {
                 entries.resize(
                     self.size(),
-                    Entry { call: std::ptr::null(), nonblocking: false, kept: [0; small::BYTES / 8] },
+                    Entry {
+                        call: std::ptr::null(),
+                        nonblocking: false,
+                        kept_bytes: 0,
+                        kept: [0; small::BYTES / 8],
+                    },
                 );
             }
         }
-        b.kind.store(0, Ordering::Relaxed);
+        b.likeness.store(Likeness::NONE, Ordering::Relaxed);
         b.pes_arrived.store(0, Ordering::Relaxed);
         b.pes_done.store(0, Ordering::Relaxed);
         b.pes_finished.store(0, Ordering::Relaxed);
@@ -286,7 +304,7 @@ pub fn meet(
 ) {
     let pe = me.p2p.pe();
     let here = shared.members_on(pe.id()).len() as u32;
-    let kept = small::contribution(call);
+    let kept = small::bytes(call);
     // SAFETY: only this PE's thread uses its side; the borrow ends with the block. `blocked` is in a box that stays open
     // until FINISH, which wakes us.
     let (board, all_here, blocked) = unsafe {
@@ -296,16 +314,16 @@ pub fn meet(
             None => {
                 let b = shared.board(seq);
                 open.board = Some(b);
-                open.first = (call.kind(), call.name);
+                open.first = call.likeness();
                 b
             }
         };
-        if open.first.0 != call.kind() {
-            super::mismatch(me, call, open.first.1);
+        if open.first != call.likeness() {
+            super::mismatch(me, call, open.first);
         }
-        board.pin(r as usize, call, request.is_some());
-        if let Some((from, n)) = kept {
-            memory::copy(board.kept(r as usize), from, n);
+        board.pin(r as usize, call, request.is_some(), kept);
+        if let Some(n) = kept {
+            small::keep(call, n, board.kept(r as usize));
         }
         open.arrived += 1;
         if let Some(q) = request {
@@ -315,16 +333,19 @@ pub fn meet(
     };
     if all_here {
         let pes = shared.pes_involved();
-        let before = board.kind.swap(call.kind(), Ordering::AcqRel);
-        if before != 0 && before != call.kind() {
-            super::mismatch_of_kinds(me, call, before);
+        let mine = call.likeness().word();
+        let before = board.likeness.swap(mine, Ordering::AcqRel);
+        if before != Likeness::NONE && before != mine {
+            super::mismatch(me, call, Likeness::of_word(before));
         }
         if board.pes_arrived.fetch_add(1, Ordering::AcqRel) + 1 == pes {
             // the last of all: `me` is in its own call, so user-defined operations may run here
-            if kept.is_some() || pes == 1 || call.is_small(board) {
-                if kept.is_some() {
-                    small::execute(board, call);
-                } else {
+            let small = kept.is_some() && small::execute(board, call);
+            if !small {
+                board.result_bytes.set(small::TOO_LONG);
+            }
+            if small || pes == 1 || call.is_small(board) {
+                if !small {
                     (0..call.phases()).for_each(|phase| call.run(board, phase, None, call));
                 }
                 tell(pe, board, FINISH, 0);

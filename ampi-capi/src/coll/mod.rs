@@ -41,6 +41,8 @@ pub struct Call {
     /// The MPI function, for reports.
     pub name: &'static str,
     kind: u32,
+    /// Bytes that every member must give equally many of: the vector of a reduction.
+    length: i64,
     pub operation: Operation,
     /// `MPI_SUCCESS` or what went wrong for this member, set by whoever executed.
     error: Cell<i32>,
@@ -68,19 +70,18 @@ const KINDS: [&str; 16] = [
 
 impl Call {
     pub fn new(name: &'static str, operation: Operation) -> Call {
-        let kind = match &operation {
-            Operation::Barrier => 1,
-            Operation::Move(m) => m.kind(),
-            Operation::Reduce(r) => r.kind(),
-            Operation::Agree(_) => 12,
+        let (kind, length) = match &operation {
+            Operation::Barrier => (1, 0),
+            Operation::Move(m) => (m.kind(), 0),
+            Operation::Reduce(r) => (r.kind(), r.count * r.ty.size()),
+            Operation::Agree(_) => (12, 0),
         };
-        Call { name, kind, operation, error: Cell::new(c::MPI_SUCCESS) }
+        Call { name, kind, length, operation, error: Cell::new(c::MPI_SUCCESS) }
     }
 
-    /// Kind of collective: all members must agree on it (MPI-5.0 §6.1).
     #[inline(always)]
-    pub fn kind(&self) -> u32 {
-        self.kind
+    pub(super) fn likeness(&self) -> Likeness {
+        Likeness { kind: self.kind, length: self.length }
     }
 
     /// So little work that one rank does it faster than several PEs agree on shares of it.
@@ -129,22 +130,44 @@ impl Call {
     }
 }
 
-/// Two members are in different collectives: nothing sensible can follow.
-#[cold]
-fn mismatch(me: &'static Rank, mine: &Call, other: &str) -> ! {
-    mismatch_text(me, mine.name, other)
+/// What all members of a communicator must agree on when they meet: kind of collective and length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Likeness {
+    kind: u32,
+    length: i64,
 }
 
-#[cold]
-fn mismatch_of_kinds(me: &'static Rank, mine: &Call, other: u32) -> ! {
-    mismatch_text(me, mine.name, KINDS[other as usize % KINDS.len()])
+impl Likeness {
+    /// Where nobody has come yet.
+    const NONE: u64 = 0;
+
+    /// In one word; longer lengths are cut.
+    #[inline(always)]
+    fn word(self) -> u64 {
+        u64::from(self.kind) << 56 | self.length as u64 & (u64::MAX >> 8)
+    }
+
+    fn of_word(word: u64) -> Likeness {
+        Likeness { kind: (word >> 56) as u32, length: (word & (u64::MAX >> 8)) as i64 }
+    }
 }
 
-fn mismatch_text(me: &'static Rank, mine: &str, other: &str) -> ! {
-    let text = format!(
-        "collective mismatch: rank {} is in {mine} while another member of the communicator is in {other}; \
-         all members must call the same collectives in the same order",
-        me.world_rank
-    );
+/// Two members differ in what they must agree on: nothing sensible can follow.
+#[cold]
+fn mismatch(me: &'static Rank, mine: &Call, other: Likeness) -> ! {
+    let (rank, name) = (me.world_rank, mine.name);
+    let text = if other.kind == mine.kind {
+        format!(
+            "collective mismatch: rank {rank} is in {name} with {} bytes while another member of the communicator gave \
+             {}; all members of a reduction must give the same count and datatype",
+            mine.length, other.length
+        )
+    } else {
+        format!(
+            "collective mismatch: rank {rank} is in {name} while another member of the communicator is in {}; \
+             all members must call the same collectives in the same order",
+            KINDS[other.kind as usize % KINDS.len()]
+        )
+    };
     crate::errhandler::abort_job(me, &text, 1)
 }

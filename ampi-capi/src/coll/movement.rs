@@ -14,7 +14,7 @@ use super::Call;
 use super::Operation;
 use super::board::Board;
 use crate::abi::constants as c;
-use crate::datatype::Datatype;
+use crate::datatype::DatatypeRef;
 use crate::memory::{self, Address};
 use ampi_core::pe::PeId;
 use std::sync::Arc;
@@ -50,22 +50,22 @@ pub enum Blocks {
     /// This member has none (not the root), or its own is in place.
     None,
     /// Every block is the whole buffer.
-    Whole { at: Address, count: i64, ty: Arc<Datatype> },
+    Whole { at: Address, count: i64, ty: DatatypeRef },
     /// Block i is `count` elements at `at + i·count·extent`.
-    Equal { at: Address, count: i64, ty: Arc<Datatype> },
+    Equal { at: Address, count: i64, ty: DatatypeRef },
     /// Block i is `counts[i]` elements at `at + displs[i]·extent`.
-    Listed { at: Address, counts: List, displs: List, ty: Arc<Datatype> },
+    Listed { at: Address, counts: List, displs: List, ty: DatatypeRef },
     /// Block i is `counts[i]` elements of `types[i]` at `at + displs[i]` bytes.
-    Typed { at: Address, counts: List, displs: List, types: Arc<[Arc<Datatype>]> },
+    Typed { at: Address, counts: List, displs: List, types: Arc<[DatatypeRef]> },
     /// Blocks copied out before the receive overwrites them (alltoall in place).
-    Saved { bytes: Box<[u8]>, offsets: Box<[usize]>, types: Arc<[(i64, Arc<Datatype>)]> },
+    Saved { bytes: Box<[u8]>, offsets: Box<[usize]>, types: Arc<[(i64, DatatypeRef)]> },
 }
 
 /// One block.
 struct Block<'a> {
     at: Address,
     count: i64,
-    ty: &'a Arc<Datatype>,
+    ty: &'a DatatypeRef,
     /// The bytes are packed at `at` already.
     packed: Option<usize>,
 }
@@ -119,6 +119,27 @@ impl Blocks {
             Blocks::Listed { counts, ty, .. } => (0..n).map(|i| counts.get(i)).sum::<i64>() * ty.size(),
             Blocks::Typed { counts, types, .. } => (0..n).map(|i| counts.get(i) * types[i].size()).sum(),
             Blocks::Saved { bytes, .. } => bytes.len() as i64,
+        }
+    }
+
+    /// Bytes of a whole buffer, as its type's signature has them.
+    #[inline(always)]
+    pub(super) fn whole_bytes(&self) -> Option<i64> {
+        match self {
+            Blocks::Whole { count, ty, .. } => Some(count * ty.size()),
+            _ => None,
+        }
+    }
+
+    /// The one place of a whole contiguous buffer.
+    #[inline(always)]
+    pub(super) fn place(&self) -> Option<(Address, usize)> {
+        match self {
+            Blocks::Whole { at, count, ty } => {
+                let (offset, bytes) = ty.is_contiguous(*count)?;
+                Some((at.add(offset), bytes as usize))
+            }
+            _ => None,
         }
     }
 

@@ -12,13 +12,12 @@ use super::board::Board;
 use super::movement::List;
 use super::{Call, Operation};
 use crate::abi::kinds::UserFn;
-use crate::datatype::Datatype;
+use crate::datatype::DatatypeRef;
 use crate::handle::Handle;
 use crate::memory::{self, Address};
 use crate::op::Kernel;
 pub use crate::op::handle::How;
 use ampi_core::pe::PeId;
-use std::sync::Arc;
 
 /// What is done with the combined values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +45,7 @@ pub struct Reduction {
     /// Lengths of the parts of a scatter: `Err(n)` all n, `Ok(list)` as listed.
     pub parts: Result<List, i64>,
     pub how: How,
-    pub ty: Arc<Datatype>,
+    pub ty: DatatypeRef,
 }
 
 /// Small enough for the stack of whichever rank the executor runs on.

@@ -10,11 +10,10 @@
 
 use super::assemble::{Assembler, Copies};
 use super::envelope::Arguments;
-use super::{Datatype, Form};
+use super::{Datatype, DatatypeRef, Form};
 use crate::abi::constants as c;
 use crate::error::MpiResult;
 use crate::mpi_err;
-use std::sync::Arc;
 
 /// The arguments of MPI_Type_create_subarray; `ndims` is the slices' length.
 #[derive(Debug, Clone, Copy)]
@@ -65,7 +64,7 @@ fn whole(sizes: &[i64], old: &Datatype) -> i128 {
 
 impl Datatype {
     /// MPI_Type_create_subarray (MPI-5.0 §5.1.3).
-    pub fn subarray(array: Subarray, old: &Arc<Datatype>, form: Form) -> MpiResult<Arc<Datatype>> {
+    pub fn subarray(array: Subarray, old: &DatatypeRef, form: Form) -> MpiResult<DatatypeRef> {
         let Subarray { sizes, subsizes, starts, order } = array;
         let ndims = sizes.len();
         dimensions(ndims, &[("array_of_subsizes", subsizes.len()), ("array_of_starts", starts.len())])?;
@@ -110,7 +109,7 @@ impl Datatype {
     }
 
     /// MPI_Type_create_darray (MPI-5.0 §5.1.4).
-    pub fn darray(array: Darray, old: &Arc<Datatype>, form: Form) -> MpiResult<Arc<Datatype>> {
+    pub fn darray(array: Darray, old: &DatatypeRef, form: Form) -> MpiResult<DatatypeRef> {
         let Darray { size, rank, gsizes, distribs, dargs, psizes, order } = array;
         let ndims = gsizes.len();
         dimensions(

@@ -10,13 +10,13 @@
 //! ```
 
 use super::Datatype;
+use super::DatatypeRef;
 use super::basic::Basic;
 use super::envelope::Envelope;
 use super::layout::{Block, Layout};
 use super::signature::Signature;
 use crate::error::MpiResult;
 use crate::mpi_err;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 /// A loop around copies of an old type: how many, how many bytes apart.
@@ -125,17 +125,17 @@ impl Assembler {
     }
 
     /// The new datatype, with the bounds that follow from its parts.
-    pub fn finish(self, envelope: Envelope) -> MpiResult<Arc<Datatype>> {
+    pub fn finish(self, envelope: Envelope) -> MpiResult<DatatypeRef> {
         let markers = self.markers.0;
         self.finish_with(markers, envelope)
     }
 
     /// The new datatype with lb and ub markers at the given places, in place of those of its parts.
-    pub fn finish_marked(self, lb: i128, ub: i128, envelope: Envelope) -> MpiResult<Arc<Datatype>> {
+    pub fn finish_marked(self, lb: i128, ub: i128, envelope: Envelope) -> MpiResult<DatatypeRef> {
         self.finish_with(Some((lb, ub)), envelope)
     }
 
-    fn finish_with(mut self, markers: Option<(i128, i128)>, envelope: Envelope) -> MpiResult<Arc<Datatype>> {
+    fn finish_with(mut self, markers: Option<(i128, i128)>, envelope: Envelope) -> MpiResult<DatatypeRef> {
         self.markers = Span(markers);
         let (true_lb, true_ub) = self.data.0.unwrap_or((0, 0));
         let (lb, ub) = markers.unwrap_or_else(|| {
@@ -152,7 +152,7 @@ impl Assembler {
         let signature = Signature::concat(self.signatures.iter().map(|(s, n)| s.repeat(*n)));
         debug_assert_eq!(layout.block.size as i128, self.size);
         debug_assert_eq!(signature.bytes() as i128, self.size);
-        Ok(Arc::new(Datatype {
+        Ok(DatatypeRef::derived(Datatype {
             size: self.size as i64,
             lb: lb as i64,
             ub: ub as i64,

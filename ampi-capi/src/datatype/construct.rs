@@ -5,11 +5,10 @@
 
 use super::assemble::{Assembler, Copies};
 use super::envelope::{Arguments, Envelope};
-use super::{Datatype, Form};
+use super::{Datatype, DatatypeRef, Form};
 use crate::abi::constants as c;
 use crate::error::MpiResult;
 use crate::mpi_err;
-use std::sync::Arc;
 
 fn not_negative(name: &str, value: i64) -> MpiResult {
     match name {
@@ -37,7 +36,7 @@ fn same_length(what: &str, len: usize, count: usize) -> MpiResult {
 
 impl Datatype {
     /// MPI_Type_contiguous (MPI-5.0 §5.1.2).
-    pub fn contiguous(count: i64, old: &Arc<Datatype>, form: Form) -> MpiResult<Arc<Datatype>> {
+    pub fn contiguous(count: i64, old: &DatatypeRef, form: Form) -> MpiResult<DatatypeRef> {
         not_negative("count", count)?;
         let mut new = Assembler::new();
         new.place(0, &[Copies { count, stride: old.extent() as i128 }], old)?;
@@ -51,9 +50,9 @@ impl Datatype {
         count: i64,
         blocklength: i64,
         stride: i64,
-        old: &Arc<Datatype>,
+        old: &DatatypeRef,
         form: Form,
-    ) -> MpiResult<Arc<Datatype>> {
+    ) -> MpiResult<DatatypeRef> {
         let mut args = Arguments::new(form);
         args.count(count)?;
         args.count(blocklength)?;
@@ -67,9 +66,9 @@ impl Datatype {
         count: i64,
         blocklength: i64,
         stride: i64,
-        old: &Arc<Datatype>,
+        old: &DatatypeRef,
         form: Form,
-    ) -> MpiResult<Arc<Datatype>> {
+    ) -> MpiResult<DatatypeRef> {
         let mut args = Arguments::new(form);
         args.count(count)?;
         args.count(blocklength)?;
@@ -87,9 +86,9 @@ impl Datatype {
     pub fn indexed(
         blocklengths: &[i64],
         displacements: &[i64],
-        old: &Arc<Datatype>,
+        old: &DatatypeRef,
         form: Form,
-    ) -> MpiResult<Arc<Datatype>> {
+    ) -> MpiResult<DatatypeRef> {
         let mut args = Arguments::new(form);
         args.count(blocklengths.len() as i64)?;
         args.counts(blocklengths)?;
@@ -105,9 +104,9 @@ impl Datatype {
     pub fn hindexed(
         blocklengths: &[i64],
         displacements: &[i64],
-        old: &Arc<Datatype>,
+        old: &DatatypeRef,
         form: Form,
-    ) -> MpiResult<Arc<Datatype>> {
+    ) -> MpiResult<DatatypeRef> {
         let mut args = Arguments::new(form);
         args.count(blocklengths.len() as i64)?;
         args.counts(blocklengths)?;
@@ -122,9 +121,9 @@ impl Datatype {
     pub fn indexed_block(
         blocklength: i64,
         displacements: &[i64],
-        old: &Arc<Datatype>,
+        old: &DatatypeRef,
         form: Form,
-    ) -> MpiResult<Arc<Datatype>> {
+    ) -> MpiResult<DatatypeRef> {
         let mut args = Arguments::new(form);
         args.count(displacements.len() as i64)?;
         args.count(blocklength)?;
@@ -139,9 +138,9 @@ impl Datatype {
     pub fn hindexed_block(
         blocklength: i64,
         displacements: &[i64],
-        old: &Arc<Datatype>,
+        old: &DatatypeRef,
         form: Form,
-    ) -> MpiResult<Arc<Datatype>> {
+    ) -> MpiResult<DatatypeRef> {
         let mut args = Arguments::new(form);
         args.count(displacements.len() as i64)?;
         args.count(blocklength)?;
@@ -155,9 +154,9 @@ impl Datatype {
     pub fn structure(
         blocklengths: &[i64],
         displacements: &[i64],
-        olds: &[Arc<Datatype>],
+        olds: &[DatatypeRef],
         form: Form,
-    ) -> MpiResult<Arc<Datatype>> {
+    ) -> MpiResult<DatatypeRef> {
         let mut args = Arguments::new(form);
         args.count(blocklengths.len() as i64)?;
         args.counts(blocklengths)?;
@@ -173,7 +172,7 @@ impl Datatype {
     }
 
     /// MPI_Type_create_resized (MPI-5.0 §5.1.7).
-    pub fn resized(old: &Arc<Datatype>, lb: i64, extent: i64, form: Form) -> MpiResult<Arc<Datatype>> {
+    pub fn resized(old: &DatatypeRef, lb: i64, extent: i64, form: Form) -> MpiResult<DatatypeRef> {
         let mut args = Arguments::new(form);
         args.address(lb);
         args.address(extent);
@@ -187,8 +186,8 @@ impl Datatype {
     }
 
     /// MPI_Type_dup (MPI-5.0 §5.1.10): the duplicate is committed if the original is.
-    pub fn dup(old: &Arc<Datatype>) -> Arc<Datatype> {
-        Arc::new(old.duplicate(Arguments::new(Form::Int).envelope(c::MPI_COMBINER_DUP, [old])))
+    pub fn dup(old: &DatatypeRef) -> DatatypeRef {
+        DatatypeRef::derived(old.duplicate(Arguments::new(Form::Int).envelope(c::MPI_COMBINER_DUP, [old])))
     }
 }
 
@@ -196,9 +195,9 @@ fn vector_of_bytes(
     count: i64,
     blocklength: i64,
     stride: i128,
-    old: &Arc<Datatype>,
+    old: &DatatypeRef,
     envelope: Envelope,
-) -> MpiResult<Arc<Datatype>> {
+) -> MpiResult<DatatypeRef> {
     not_negative("count", count)?;
     not_negative("blocklength", blocklength)?;
     let mut new = Assembler::new();
@@ -209,9 +208,9 @@ fn vector_of_bytes(
 
 fn blocks_of(
     blocks: impl Iterator<Item = (i64, i128)>,
-    old: &Arc<Datatype>,
+    old: &DatatypeRef,
     envelope: Envelope,
-) -> MpiResult<Arc<Datatype>> {
+) -> MpiResult<DatatypeRef> {
     let mut new = Assembler::new();
     for (count, disp) in blocks {
         new.place(disp, &[Copies { count, stride: old.extent() as i128 }], old)?;

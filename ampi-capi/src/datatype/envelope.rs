@@ -10,11 +10,10 @@
 //!                     starts, order                     c = sizes, subsizes, starts
 //! ```
 
-use super::{Datatype, Form};
+use super::{DatatypeRef, Form};
 use crate::abi::constants as c;
 use crate::error::MpiResult;
 use crate::mpi_err;
-use std::sync::Arc;
 
 /// The call that made a datatype: combiner and arguments. Old types are kept alive by it.
 #[derive(Debug)]
@@ -23,7 +22,7 @@ pub struct Envelope {
     pub integers: Box<[i32]>,
     pub addresses: Box<[i64]>,
     pub counts: Box<[i64]>,
-    pub types: Box<[Arc<Datatype>]>,
+    pub types: Box<[DatatypeRef]>,
 }
 
 impl Envelope {
@@ -134,7 +133,7 @@ impl Arguments {
         values.iter().for_each(|v| self.address(*v));
     }
 
-    pub fn envelope<'a>(self, combiner: i32, types: impl IntoIterator<Item = &'a Arc<Datatype>>) -> Envelope {
+    pub fn envelope<'a>(self, combiner: i32, types: impl IntoIterator<Item = &'a DatatypeRef>) -> Envelope {
         Envelope {
             combiner,
             integers: self.integers.into(),

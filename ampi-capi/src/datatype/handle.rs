@@ -6,7 +6,7 @@
 //! 1. A predefined type gets its object when the rank first uses its handle: a rank pays only for types it uses.
 //! 2. Freeing a type takes its handle away at once; its typemap lives as long as somebody needs it.
 
-use super::{Basic, Datatype, predefined};
+use super::{Basic, DatatypeRef, predefined};
 use crate::abi::constants as c;
 use crate::abi::kinds::{Committed, UserBuf, look_up, look_up_committed};
 use crate::attr::{AttrSet, Cached};
@@ -15,11 +15,10 @@ use crate::handle::{Handle, HandleKind, Object, Table};
 use crate::rank::Rank;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
-use std::sync::Arc;
 
 /// A datatype of one rank.
 pub struct Type {
-    pub datatype: Arc<Datatype>,
+    pub datatype: DatatypeRef,
     attributes: AttrSet,
     /// The name that the program gave, `None`: none given.
     name: RefCell<Option<Box<[u8]>>>,
@@ -27,12 +26,12 @@ pub struct Type {
 }
 
 impl Type {
-    fn new(datatype: Arc<Datatype>, handle: Handle) -> Type {
+    fn new(datatype: DatatypeRef, handle: Handle) -> Type {
         Type { datatype, attributes: AttrSet::default(), name: RefCell::new(None), handle: Cell::new(handle) }
     }
 
     /// A new derived datatype of the rank, with a handle of its own.
-    pub fn insert(me: &'static Rank, datatype: Arc<Datatype>) -> MpiResult<Rc<Type>> {
+    pub fn insert(me: &'static Rank, datatype: DatatypeRef) -> MpiResult<Rc<Type>> {
         let new = Rc::new(Type::new(datatype, Handle(c::MPI_DATATYPE_NULL)));
         new.handle.set(me.types.insert(new.clone())?);
         Ok(new)

@@ -1,6 +1,6 @@
 //! Datatypes (MPI-5.0 chapter 5): what a message's bytes are and where they lie.
 //!
-//! A [`Datatype`] never changes once it is made (but for the committed flag) and is shared by `Arc`, also between
+//! A [`Datatype`] never changes once it is made (but for the committed flag) and is shared by [`DatatypeRef`], also between
 //! ranks on different threads. It holds three views of one typemap:
 //!
 //! | view | answers | module |
@@ -33,6 +33,7 @@ mod packing;
 mod predefined;
 mod received;
 mod recipe;
+mod shared;
 mod signature;
 mod walk;
 
@@ -48,6 +49,7 @@ pub use envelope::Envelope;
 pub use external32::{pack_external, pack_external_size, unpack_external};
 pub use packing::{pack_into, pack_size, unpack_from};
 pub use predefined::{predefined, predefined_by_index};
+pub use shared::DatatypeRef;
 pub use signature::Signature;
 
 use crate::error::MpiResult;

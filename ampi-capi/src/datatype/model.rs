@@ -4,7 +4,6 @@
 use super::basic::Basic;
 use super::*;
 use crate::abi::constants as c;
-use std::sync::Arc;
 
 /// A typemap written out.
 #[derive(Debug, Clone, PartialEq)]
@@ -122,7 +121,7 @@ fn order(fortran: bool) -> i32 {
 }
 
 impl Recipe {
-    pub fn datatype(&self, form: Form) -> Arc<Datatype> {
+    pub fn datatype(&self, form: Form) -> DatatypeRef {
         use Recipe::*;
         match self {
             Named(h) => predefined(*h).unwrap().clone(),

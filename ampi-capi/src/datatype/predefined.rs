@@ -1,13 +1,13 @@
 //! The predefined datatypes as objects, by handle.
 
-use super::Datatype;
 use super::basic::Basic;
-use std::sync::{Arc, LazyLock};
+use super::{Datatype, DatatypeRef};
+use std::sync::LazyLock;
 
-static TABLE: LazyLock<Box<[Option<Arc<Datatype>>]>> = LazyLock::new(|| {
+static TABLE: LazyLock<Box<[Option<DatatypeRef>]>> = LazyLock::new(|| {
     let mut table = vec![None; 256];
     for basic in Basic::all() {
-        table[basic.index()] = Some(Arc::new(Datatype::of_basic(basic)));
+        table[basic.index()] = Some(DatatypeRef::Predefined(Box::leak(Box::new(Datatype::of_basic(basic)))));
     }
     table.into_boxed_slice()
 });
@@ -15,13 +15,13 @@ static TABLE: LazyLock<Box<[Option<Arc<Datatype>>]>> = LazyLock::new(|| {
 /// The predefined datatype of an ABI handle (MPI-5.0 §20): a table look-up, for the message path. `None` for
 /// MPI_DATATYPE_NULL, unassigned values and handles of derived types.
 #[inline]
-pub fn predefined(handle: usize) -> Option<&'static Arc<Datatype>> {
+pub fn predefined(handle: usize) -> Option<&'static DatatypeRef> {
     TABLE.get(handle.wrapping_sub(crate::abi::constants::MPI_DATATYPE_NULL))?.as_ref()
 }
 
 /// The datatype object of a basic type.
 #[inline]
-pub fn predefined_by_index(basic: Basic) -> &'static Arc<Datatype> {
+pub fn predefined_by_index(basic: Basic) -> &'static DatatypeRef {
     match &TABLE[basic.index()] {
         Some(datatype) => datatype,
         // Every Basic has its row (basic.rs).

@@ -5,7 +5,6 @@ use super::*;
 use crate::abi::constants as c;
 use crate::memory::Address;
 use proptest::prelude::*;
-use std::sync::Arc;
 
 /// Where a test's buffer lies.
 fn address<T>(buffer: &mut [T]) -> Address {
@@ -263,7 +262,7 @@ proptest! {
     }
 }
 
-fn t(handle: usize) -> Arc<Datatype> {
+fn t(handle: usize) -> DatatypeRef {
     predefined(handle).unwrap().clone()
 }
 
@@ -353,7 +352,7 @@ fn empty_types_have_no_bounds() {
 #[test]
 fn wrong_arguments_are_named() {
     let int = t(c::MPI_INT);
-    let check = |r: crate::error::MpiResult<Arc<Datatype>>, class: i32, words: &str| {
+    let check = |r: crate::error::MpiResult<DatatypeRef>, class: i32, words: &str| {
         let e = r.unwrap_err();
         assert_eq!(e.class.0, class, "{e}");
         assert!(e.detail.contains(words), "{e}");

@@ -10,12 +10,11 @@
 //! ```
 
 use super::envelope::Envelope;
-use super::{Darray, Datatype, Form, Subarray, predefined};
+use super::{Darray, Datatype, DatatypeRef, Form, Subarray, predefined};
 use crate::abi::constants as c;
 use crate::error::MpiResult;
 use crate::mpi_err;
 use std::collections::HashMap;
-use std::sync::Arc;
 
 impl Datatype {
     /// Calls the constructor `combiner` with arguments as MPI_Type_get_contents_c returns them.
@@ -24,8 +23,8 @@ impl Datatype {
         integers: &[i32],
         addresses: &[i64],
         counts: &[i64],
-        types: &[Arc<Datatype>],
-    ) -> MpiResult<Arc<Datatype>> {
+        types: &[DatatypeRef],
+    ) -> MpiResult<DatatypeRef> {
         let form = if counts.is_empty() { Form::Int } else { Form::Large };
         let mut args = Reader { form, integers, addresses, counts };
         if combiner == c::MPI_COMBINER_STRUCT {
@@ -92,19 +91,11 @@ impl Datatype {
         }
     }
 
-    /// The recipe of this type (see the module's head).
-    pub fn to_recipe(self: &Arc<Datatype>) -> Vec<i64> {
-        let mut writer = Writer { words: vec![0], numbers: HashMap::new() };
-        writer.add(self);
-        writer.words[0] = writer.numbers.len() as i64;
-        writer.words
-    }
-
     /// The type of a recipe. Words that are no recipe give an error, never a panic.
-    pub fn from_recipe(words: &[i64]) -> MpiResult<Arc<Datatype>> {
+    pub fn from_recipe(words: &[i64]) -> MpiResult<DatatypeRef> {
         let mut rest = words;
         let number = take(&mut rest, 1)?[0];
-        let mut made: Vec<Arc<Datatype>> = Vec::new();
+        let mut made: Vec<DatatypeRef> = Vec::new();
         for _ in 0..number {
             let combiner = take(&mut rest, 1)?[0];
             if combiner == c::MPI_COMBINER_NAMED as i64 {
@@ -148,6 +139,16 @@ impl Datatype {
     }
 }
 
+impl DatatypeRef {
+    /// The recipe of this type (see the module's head).
+    pub fn to_recipe(&self) -> Vec<i64> {
+        let mut writer = Writer { words: vec![0], numbers: HashMap::new() };
+        writer.add(self);
+        writer.words[0] = writer.numbers.len() as i64;
+        writer.words
+    }
+}
+
 fn take<'a>(rest: &mut &'a [i64], n: i64) -> MpiResult<&'a [i64]> {
     match usize::try_from(n).ok().and_then(|n| rest.split_at_checked(n)) {
         Some((head, tail)) => {
@@ -169,8 +170,8 @@ struct Writer {
 }
 
 impl Writer {
-    fn add(&mut self, datatype: &Arc<Datatype>) -> i64 {
-        if let Some(n) = self.numbers.get(&Arc::as_ptr(datatype)) {
+    fn add(&mut self, datatype: &DatatypeRef) -> i64 {
+        if let Some(n) = self.numbers.get(&datatype.address()) {
             return *n;
         }
         let Envelope { combiner, integers, addresses, counts, types } = datatype.envelope();
@@ -191,7 +192,7 @@ impl Writer {
             }
         }
         let n = self.numbers.len() as i64;
-        self.numbers.insert(Arc::as_ptr(datatype), n);
+        self.numbers.insert(datatype.address(), n);
         n
     }
 }

@@ -5,12 +5,12 @@
 #![allow(clippy::too_many_arguments)] // they are the standard's
 
 use super::persistent::{Mode, keep_send};
-use super::request::{Kind, Outcome, Request};
+use super::request::Request;
 use super::{Envelope, Payload, transmit};
 use crate::abi::constants as c;
 use crate::abi::kinds::{InDest, Out, OutHandle, OutPoly, UserBuf};
 use crate::comm::Comm;
-use crate::datatype::Datatype;
+use crate::datatype::DatatypeRef;
 use crate::datatype::handle::Type;
 use crate::error::MpiResult;
 use crate::memory::{self, Address};
@@ -18,7 +18,6 @@ use crate::mpi_err;
 use crate::rank::Rank;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
-use std::sync::Arc;
 
 /// Where buffered messages are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,7 +93,7 @@ pub(super) fn send_buffered(
     e: &Envelope,
     buf: Address,
     count: i64,
-    ty: &Arc<Datatype>,
+    ty: &DatatypeRef,
 ) -> MpiResult {
     let state = &me.p2p.bsend;
     state.reclaim(me);
@@ -162,9 +161,7 @@ pub fn ibsend(
     request: OutHandle,
 ) -> MpiResult {
     bsend(me, buf, count, ty, dest, tag, comm)?;
-    let r = super::calls::completed(me, Kind::Send, Outcome::EMPTY);
-    r.set_comm(comm.handle());
-    request.set(me.p2p.requests.publish(r));
+    request.set(me.p2p.requests.done_send());
     Ok(())
 }
 

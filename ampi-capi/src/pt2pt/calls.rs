@@ -124,13 +124,14 @@ fn nonblocking_send(
         peer = e.to;
         send_elements(me, &e, Address(buf.address()), count, &ty.datatype, synchronous, None)
     });
-    let r = match pending {
-        Some(r) => r,
-        None => completed(me, Kind::Send, Outcome::EMPTY),
-    };
-    r.peer.set(peer);
-    r.set_comm(comm.handle());
-    request.set(me.p2p.requests.publish(r));
+    request.set(match pending {
+        Some(r) => {
+            r.peer.set(peer);
+            r.set_comm(comm.handle());
+            me.p2p.requests.publish(r)
+        }
+        None => me.p2p.requests.done_send(),
+    });
     Ok(())
 }
 
@@ -387,7 +388,7 @@ fn joined(
         Some(r) => r,
         None => completed(me, Kind::Receive, Outcome::PROC_NULL),
     };
-    r.also.set(sent);
+    r.set_also(sent);
     r.set_comm(comm.handle());
     request.set(me.p2p.requests.publish(r));
 }

@@ -32,7 +32,7 @@ pub use probe::*;
 pub use wait::*;
 
 use crate::abi::constants as c;
-use crate::datatype::Datatype;
+use crate::datatype::DatatypeRef;
 use crate::memory::{self, Address};
 use crate::rank::Rank;
 use ampi_core::net::{Delivery, Head, INLINE};
@@ -41,7 +41,6 @@ use message::{Body, Buffer, EAGER_BYTES_MAX, Message, Pools};
 use queue::{EXACT, MatchQueue, Pattern};
 use request::{Kind, Outcome, Pool, Request, Target};
 use std::cell::Cell;
-use std::sync::Arc;
 
 const EAGER_INLINE: u8 = 0;
 const EAGER_POOLED: u8 = 1;
@@ -108,7 +107,8 @@ impl State {
     }
     #[inline(always)]
     fn one_done(&self, owner: &'static Rank) {
-        let left = self.waiting_for.get() - 1;
+        // a rank that waits for any of several may see more complete before it runs
+        let left = self.waiting_for.get().saturating_sub(1);
         self.waiting_for.set(left);
         if left == 0 {
             let task = owner.p2p.task();
@@ -140,7 +140,7 @@ pub enum Payload {
 impl Payload {
     /// `count` elements of `ty` at `buf`, packed.
     #[cold]
-    fn packed(me: &'static Rank, buf: Address, count: i64, ty: &Arc<Datatype>) -> Payload {
+    fn packed(me: &'static Rank, buf: Address, count: i64, ty: &DatatypeRef) -> Payload {
         let bytes = (ty.size() * count) as usize;
         if bytes <= EAGER_BYTES_MAX {
             let b = me.p2p.pools().buffer(bytes);
@@ -165,7 +165,7 @@ impl Payload {
 impl Target {
     /// Where a receive of `count` elements of `ty` at `buf` puts its bytes.
     #[inline(always)]
-    pub fn of(buf: Address, count: i64, ty: &Arc<Datatype>) -> Target {
+    pub fn of(buf: Address, count: i64, ty: &DatatypeRef) -> Target {
         match ty.is_contiguous(count) {
             Some((offset, bytes)) => Target { at: buf.add(offset), capacity: bytes as usize, typed: None },
             None => {
@@ -183,7 +183,7 @@ pub fn send_elements(
     e: &Envelope,
     buf: Address,
     count: i64,
-    ty: &Arc<Datatype>,
+    ty: &DatatypeRef,
     synchronous: bool,
     with: Option<&'static Request>,
 ) -> Option<&'static Request> {

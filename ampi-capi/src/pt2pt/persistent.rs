@@ -7,7 +7,7 @@ use super::request::{Kind, Outcome, Phase, Request, Target};
 use super::{Envelope, receive, send_elements};
 use crate::abi::kinds::{Array, InDest, InOut, InSource, OutHandle, UserBuf};
 use crate::comm::Comm;
-use crate::datatype::Datatype;
+use crate::datatype::DatatypeRef;
 use crate::datatype::handle::Type;
 use crate::error::MpiResult;
 use crate::handle::Handle;
@@ -15,7 +15,6 @@ use crate::memory::Address;
 use crate::mpi_err;
 use crate::rank::Rank;
 use std::rc::Rc;
-use std::sync::Arc;
 
 /// How a persistent send behaves when it is started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +36,7 @@ pub enum What {
 pub struct Persistent {
     buf: Address,
     count: i64,
-    ty: Arc<Datatype>,
+    ty: DatatypeRef,
     what: What,
 }
 
@@ -59,7 +58,7 @@ fn keep(
     r.set_phase(Phase::Inactive);
     r.set_comm(comm.handle());
     let p = Persistent { buf: Address(buf.address()), count, ty: ty.datatype.clone(), what };
-    r.persistent.replace(Some(p));
+    r.set_persistent(Some(p));
     request.set(me.p2p.requests.publish(r));
     Ok(())
 }
@@ -129,7 +128,7 @@ fn begin(me: &'static Rank, handle: usize, what: impl Fn() -> String) -> MpiResu
     let Some(r) = me.p2p.requests.find(Handle(handle)) else {
         return mpi_err!(MPI_ERR_REQUEST, "{} is {handle:#x}, which is not a live request", what());
     };
-    let Some(p) = r.persistent.borrow().clone() else {
+    let Some(p) = r.persistent() else {
         return mpi_err!(MPI_ERR_REQUEST, "{} is not a persistent request", what());
     };
     if r.phase() != Phase::Inactive {

@@ -1,8 +1,9 @@
 //! A matching queue: posted receives, or messages that came before their receive, in order (MPI-5.0 §3.5).
 //!
-//! Every entry is in the *order list*. Once the queue is longer than [`SHORT`], entries without wildcards are also in a
-//! hash chain by (context, source, tag) and those with wildcards in a list of their own, so the cost of an exact search
-//! does not grow with the length; the winner is the older of the two candidates.
+//! Every entry is in the *order list*, and a search begins with its [`SHORT`] oldest entries: in a stream the oldest is the
+//! one. When that is in vain and there are more, the queue is *hashed* until it is empty again: entries without wildcards
+//! are also in a hash chain by (context, source, tag) and those with wildcards in a list of their own, so the cost of an
+//! exact search does not grow with the length; the winner is the older of the two candidates.
 //!
 //! Invariants (see [`MatchQueue::check_invariants`]):
 //! 1. the order list is sorted by `seq`, without gaps in its links, and has `len` entries;
@@ -10,7 +11,7 @@
 
 use std::cell::Cell;
 
-/// Length up to which a plain walk is as fast.
+/// Entries that are looked at in order.
 const SHORT: usize = 8;
 const BUCKETS: usize = 256;
 
@@ -56,6 +57,18 @@ impl<T> Default for Links<T> {
             chain_next: Cell::new(None),
             seq: Cell::new(0),
         }
+    }
+}
+
+impl<T> Links<T> {
+    /// The next of a list of spare entries that are in no queue.
+    #[inline(always)]
+    pub(super) fn spare(&self) -> Option<&'static T> {
+        self.next.get()
+    }
+    #[inline(always)]
+    pub(super) fn set_spare(&self, next: Option<&'static T>) {
+        self.next.set(next);
     }
 }
 
@@ -123,7 +136,7 @@ pub struct MatchQueue<T: 'static> {
     len: Cell<usize>,
     seq: Cell<u64>,
     hashed: Cell<bool>,
-    /// Made when the queue first grows beyond SHORT, then kept.
+    /// Made when a search first goes beyond SHORT, then kept.
     index: std::cell::OnceCell<Index<T>>,
 }
 
@@ -163,45 +176,47 @@ impl<T: Entry> MatchQueue<T> {
             Some(last) => last.links().next.set(Some(e)),
             None => self.head.set(Some(e)),
         }
-        let len = self.len.get() + 1;
-        self.len.set(len);
-        if len > SHORT || self.hashed.get() {
+        self.len.set(self.len.get() + 1);
+        if self.hashed.get() {
             self.push_indexed(e);
         }
     }
 
     #[inline(never)]
     fn push_indexed(&self, e: &'static T) {
-        let index = self.index.get_or_init(|| Index {
-            buckets: (0..BUCKETS).map(|_| Chain::new()).collect(),
-            wild: Chain::new(),
-        });
-        if self.hashed.replace(true) {
+        if let Some(index) = self.index.get() {
             index.chain(&e.pattern()).push(e);
-        } else {
-            self.iter().for_each(|e| index.chain(&e.pattern()).push(e));
         }
     }
 
     /// The oldest entry that agrees with `p`; it stays in the queue.
     #[inline(always)]
     pub fn find(&self, p: &Pattern) -> Option<&'static T> {
-        if self.hashed.get() && p.mask == EXACT {
-            return self.find_indexed(p);
-        }
         let mut at = self.head.get();
-        while let Some(e) = at {
+        for _ in 0..SHORT {
+            let e = at?;
             if e.pattern().matches(p) {
                 return Some(e);
             }
             at = e.links().next.get();
         }
-        None
+        at.and_then(|rest| self.find_beyond(rest, p))
     }
 
+    /// Nothing before `rest` agrees with `p`.
     #[inline(never)]
-    fn find_indexed(&self, p: &Pattern) -> Option<&'static T> {
-        let index = self.index.get()?;
+    fn find_beyond(&self, rest: &'static T, p: &Pattern) -> Option<&'static T> {
+        if p.mask != EXACT {
+            return std::iter::successors(Some(rest), |e| e.links().next.get())
+                .find(|e| e.pattern().matches(p));
+        }
+        let index = self.index.get_or_init(|| Index {
+            buckets: (0..BUCKETS).map(|_| Chain::new()).collect(),
+            wild: Chain::new(),
+        });
+        if !self.hashed.replace(true) {
+            self.iter().for_each(|e| index.chain(&e.pattern()).push(e));
+        }
         match (index.chain(p).first(p), index.wild.first(p)) {
             (Some(a), Some(b)) => Some(if a.links().seq.get() < b.links().seq.get() { a } else { b }),
             (a, b) => a.or(b),

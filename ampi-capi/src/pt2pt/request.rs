@@ -25,13 +25,12 @@ use super::queue::{Entry, Links, Pattern};
 use super::rendezvous::Transfer;
 use crate::abi::constants as c;
 use crate::coll::Call;
-use crate::datatype::Datatype;
+use crate::datatype::DatatypeRef;
 use crate::error::MpiError;
 use crate::handle::{self, Handle, HandleKind};
 use crate::memory::{self, Address};
 use crate::rank::Rank;
 use std::cell::{Cell, RefCell};
-use std::sync::Arc;
 
 /// Where a request is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,14 +82,27 @@ impl Outcome {
 pub struct Target {
     pub at: Address,
     pub capacity: usize,
-    pub typed: Option<(i64, Arc<Datatype>)>,
+    pub typed: Option<(i64, DatatypeRef)>,
 }
 
 /// A finishing touch that runs when the owner sees the completion (nonblocking communicator creation, `MPI_Ibsend` …).
 pub type Epilogue = Box<dyn FnOnce(&'static Rank) -> Result<(), MpiError>>;
 
-/// One request.
-#[repr(align(64))]
+/// Bits of [`Request::extras`]: what only some requests have. Ending one that has none is a few plain stores.
+mod extra {
+    /// Received bytes are scattered as a datatype says.
+    pub const TYPED: u8 = 1;
+    pub const KEPT: u8 = 2;
+    pub const EPILOGUE: u8 = 4;
+    pub const PERSISTENT: u8 = 8;
+    pub const ALSO: u8 = 16;
+    /// The one request of a rank that stands for all sends that are over when they start; never recycled.
+    pub const SHARED: u8 = 32;
+}
+
+/// One request. What a short message touches lies in the first two cache lines: the line of matching, the line of the
+/// outcome.
+#[repr(C, align(64))]
 pub struct Request {
     links: Links<Request>,
     // plain words, each in its own cell: copying structs through the stack costs store-forwarding stalls
@@ -98,40 +110,42 @@ pub struct Request {
     mask: Cell<u64>,
     context: Cell<u32>,
     phase: Cell<Phase>,
-    kind: Cell<Kind>,
     /// The owner waits for it and counts on `waiting_for`.
     pub(super) awaited: Cell<bool>,
     /// Its user has given it up: recycle on completion.
     pub(super) orphan: Cell<bool>,
-    /// Chare of the peer's rank, for reports: world rank or u32::MAX (any).
-    pub(super) peer: Cell<u32>,
+    extras: Cell<u8>,
+
     at: Cell<Address>,
     capacity: Cell<usize>,
-    has_type: Cell<bool>,
-    typed: RefCell<Option<(i64, Arc<Datatype>)>>,
+    bytes: Cell<u64>,
+    sent: Cell<u64>,
     source: Cell<i32>,
     tag: Cell<i32>,
     error: Cell<i32>,
+    handle: Cell<u32>,
+    index: u32,
+    generation: Cell<u32>,
+    /// Chare of the peer's rank, for reports: world rank or u32::MAX (any).
+    pub(super) peer: Cell<u32>,
+    /// Communicator whose error handler an error of this operation goes to (its handle).
+    comm: Cell<u32>,
+
+    kind: Cell<Kind>,
     cancelled: Cell<bool>,
-    bytes: Cell<u64>,
-    sent: Cell<u64>,
-    pub(super) transfer: Transfer,
-    pub(super) persistent: RefCell<Option<Persistent>>,
-    pub(super) epilogue: Cell<Option<Epilogue>>,
-    has_epilogue: Cell<bool>,
+    typed: RefCell<Option<(i64, DatatypeRef)>>,
+    persistent: RefCell<Option<Persistent>>,
+    epilogue: Cell<Option<Epilogue>>,
     /// The send half of an isendrecv, completed together.
-    pub(super) also: Cell<Option<&'static Request>>,
+    also: Cell<Option<&'static Request>>,
     /// The collective call that a board refers to until completion.
     call: Cell<Option<&'static Call>>,
     /// Packed bytes that a transfer offers.
     kept: Cell<Option<Payload>>,
-    has_kept: Cell<bool>,
-    /// Communicator whose error handler an error of this operation goes to.
-    pub(super) comm: Cell<usize>,
-    handle: Cell<u32>,
-    index: u32,
-    generation: Cell<u32>,
+    pub(super) transfer: Transfer,
 }
+
+const _: () = assert!(std::mem::offset_of!(Request, at) == 64 && std::mem::offset_of!(Request, kind) == 128);
 
 impl Entry for Request {
     #[inline(always)]
@@ -152,33 +166,46 @@ impl Request {
             mask: Cell::new(0),
             context: Cell::new(0),
             phase: Cell::new(Phase::Free),
-            kind: Cell::new(Kind::Send),
             awaited: Cell::new(false),
             orphan: Cell::new(false),
-            peer: Cell::new(u32::MAX),
+            extras: Cell::new(0),
             at: Cell::new(Address::NULL),
             capacity: Cell::new(0),
-            has_type: Cell::new(false),
-            typed: RefCell::new(None),
+            bytes: Cell::new(0),
+            sent: Cell::new(0),
             source: Cell::new(0),
             tag: Cell::new(0),
             error: Cell::new(0),
-            cancelled: Cell::new(false),
-            bytes: Cell::new(0),
-            sent: Cell::new(0),
-            transfer: Transfer::new(),
-            persistent: RefCell::new(None),
-            epilogue: Cell::new(None),
-            has_epilogue: Cell::new(false),
-            also: Cell::new(None),
-            call: Cell::new(None),
-            kept: Cell::new(None),
-            has_kept: Cell::new(false),
-            comm: Cell::new(c::MPI_COMM_WORLD),
             handle: Cell::new(0),
             index,
             generation: Cell::new(0),
+            peer: Cell::new(u32::MAX),
+            comm: Cell::new(c::MPI_COMM_WORLD as u32),
+            kind: Cell::new(Kind::Send),
+            cancelled: Cell::new(false),
+            typed: RefCell::new(None),
+            persistent: RefCell::new(None),
+            epilogue: Cell::new(None),
+            also: Cell::new(None),
+            call: Cell::new(None),
+            kept: Cell::new(None),
+            transfer: Transfer::new(),
         }
+    }
+
+    #[inline(always)]
+    fn has(&self, extra: u8) -> bool {
+        self.extras.get() & extra != 0
+    }
+    #[inline(always)]
+    fn add(&self, extra: u8) {
+        self.extras.set(self.extras.get() | extra);
+    }
+    #[inline(always)]
+    fn remove(&self, extra: u8) -> bool {
+        let before = self.extras.get();
+        self.extras.set(before & !extra);
+        before & extra != 0
     }
 
     #[inline(always)]
@@ -197,8 +224,39 @@ impl Request {
     pub fn is_active(&self) -> bool {
         self.phase.get() == Phase::Active
     }
+    /// Nothing is left to do for a completed request but to tell its outcome.
+    #[inline(always)]
+    pub(super) fn is_plain(&self) -> bool {
+        self.extras.get() == 0 && self.error.get() == c::MPI_SUCCESS
+    }
     pub fn is_persistent(&self) -> bool {
-        self.persistent.borrow().is_some()
+        self.has(extra::PERSISTENT)
+    }
+    /// Keeps the arguments of a persistent request.
+    pub(super) fn set_persistent(&self, p: Option<Persistent>) {
+        if p.is_some() {
+            self.add(extra::PERSISTENT);
+        } else {
+            self.remove(extra::PERSISTENT);
+        }
+        self.persistent.replace(p);
+    }
+    pub(super) fn persistent(&self) -> Option<Persistent> {
+        if self.is_persistent() { self.persistent.borrow().clone() } else { None }
+    }
+    /// The send that is completed together with this receive.
+    #[inline(always)]
+    pub(super) fn also(&self) -> Option<&'static Request> {
+        if self.has(extra::ALSO) { self.also.get() } else { None }
+    }
+    pub(super) fn set_also(&self, send: Option<&'static Request>) {
+        if send.is_some() {
+            self.add(extra::ALSO);
+            self.also.set(send);
+        }
+    }
+    pub(super) fn take_also(&self) -> Option<&'static Request> {
+        if self.remove(extra::ALSO) { self.also.take() } else { None }
     }
     #[inline(always)]
     pub fn outcome(&self) -> Outcome {
@@ -232,7 +290,7 @@ impl Request {
         self.at.set(t.at);
         self.capacity.set(t.capacity);
         if t.typed.is_some() {
-            self.has_type.set(true);
+            self.add(extra::TYPED);
             self.typed.replace(t.typed);
         }
     }
@@ -243,12 +301,12 @@ impl Request {
     /// The one place where received bytes go, if they are not scattered.
     #[inline(always)]
     pub(super) fn one_place(&self) -> Option<Address> {
-        (!self.has_type.get()).then(|| self.at.get())
+        (!self.has(extra::TYPED)).then(|| self.at.get())
     }
     /// Puts the first `n` bytes of a message, which lie at `from`, where they go.
     #[inline(always)]
     pub(super) fn deposit(&self, from: Address, n: usize) {
-        if !self.has_type.get() {
+        if !self.has(extra::TYPED) {
             return memory::copy(self.at.get(), from, n);
         }
         if let Some((_, ty)) = &*self.typed.borrow() {
@@ -272,7 +330,7 @@ impl Request {
     /// Keeps `bytes` until the operation completes (packed data that the receiver will fetch).
     pub(super) fn keep_until_done(&self, payload: Payload) {
         self.kept.set(Some(payload));
-        self.has_kept.set(true);
+        self.add(extra::KEPT);
     }
     /// Keeps a collective's call in place until [`Request::take_call`].
     pub fn keep_call(&self, call: Box<Call>) -> &'static Call {
@@ -293,7 +351,7 @@ impl Request {
         Some(self.peer.get()).filter(|&p| p != u32::MAX)
     }
     pub(super) fn drop_kept(&self, pools: &Pools) {
-        if self.has_kept.replace(false)
+        if self.remove(extra::KEPT)
             && let Some(Payload::Pooled(b, _)) = self.kept.take()
         {
             pools.give_back(b);
@@ -301,11 +359,11 @@ impl Request {
     }
     pub fn set_epilogue(&self, f: Epilogue) {
         self.epilogue.set(Some(f));
-        self.has_epilogue.set(true);
+        self.add(extra::EPILOGUE);
     }
     #[inline(always)]
     pub(super) fn take_epilogue(&self) -> Option<Epilogue> {
-        if self.has_epilogue.replace(false) { self.epilogue.take() } else { None }
+        if self.remove(extra::EPILOGUE) { self.epilogue.take() } else { None }
     }
     /// The handle the program knows it by.
     pub fn handle(&self) -> Handle {
@@ -313,10 +371,10 @@ impl Request {
     }
     /// The communicator (its handle) whose error handler gets errors of this operation.
     pub fn comm(&self) -> Handle {
-        Handle(self.comm.get())
+        Handle(self.comm.get() as usize)
     }
     pub fn set_comm(&self, comm: Handle) {
-        self.comm.set(comm.0);
+        self.comm.set(comm.0 as u32);
     }
 
     /// The operation is over: tells the owner if it waits. On the owner's PE.
@@ -345,20 +403,24 @@ impl Request {
 #[derive(Default)]
 pub struct Pool {
     all: RefCell<Vec<&'static Request>>,
-    free: RefCell<Vec<&'static Request>>,
+    /// Free requests, linked; the last that was given back is the first to be taken.
+    free: Cell<Option<&'static Request>>,
+    shared: Cell<Option<&'static Request>>,
 }
 
 impl Pool {
-    /// A free request, made Active; without a handle.
+    /// A free request, made Active; without a handle and without an outcome.
     #[inline(always)]
     pub fn take(&self, kind: Kind) -> &'static Request {
-        let r = match self.free.borrow_mut().pop() {
-            Some(r) => r,
+        let r = match self.free.get() {
+            Some(r) => {
+                self.free.set(r.links.spare());
+                r
+            }
             None => self.grow(),
         };
         r.kind.set(kind);
         r.phase.set(Phase::Active);
-        r.set_outcome(&Outcome::EMPTY);
         r
     }
 
@@ -375,14 +437,36 @@ impl Pool {
     #[inline(always)]
     pub fn recycle(&self, r: &'static Request) {
         debug_assert!(r.phase() != Phase::Free && !r.awaited.get());
+        if r.extras.get() != 0 {
+            if r.has(extra::SHARED) {
+                return;
+            }
+            r.typed.replace(None);
+            r.extras.set(0);
+        }
         r.phase.set(Phase::Free);
         r.orphan.set(false);
-        r.also.set(None);
         self.withdraw(r);
-        if r.has_type.replace(false) {
-            r.typed.replace(None);
+        r.links.set_spare(self.free.replace(Some(r)));
+    }
+
+    /// The handle of a send that is over already: one request stands for all of them.
+    #[inline(always)]
+    pub fn done_send(&self) -> Handle {
+        match self.shared.get() {
+            Some(r) => r.handle(),
+            None => self.make_shared(),
         }
-        self.free.borrow_mut().push(r);
+    }
+
+    #[cold]
+    fn make_shared(&self) -> Handle {
+        let r = self.take(Kind::Send);
+        r.set_outcome(&Outcome::EMPTY);
+        r.set_phase(Phase::Complete);
+        r.add(extra::SHARED);
+        self.shared.set(Some(r));
+        self.publish(r)
     }
 
     /// The program's handle of `r` is no longer valid.

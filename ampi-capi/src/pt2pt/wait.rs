@@ -49,17 +49,15 @@ pub(crate) fn block_on_all(me: &'static Rank, requests: impl Iterator<Item = &'s
     }
 }
 
-/// Waits until at least one is complete; all are active now.
-fn block_on_any(me: &'static Rank, requests: &[&'static Request]) {
-    for r in requests {
-        r.awaited.set(true);
-    }
+/// Waits until at least one is complete; all of `pending()` are active now.
+fn block_on_any(me: &'static Rank, pending: impl Iterator<Item = &'static Request> + Clone) {
+    let before = pending.clone().inspect(|r| r.awaited.set(true)).count();
     me.p2p.waiting_for.set(1);
-    while requests.iter().all(|r| r.is_active()) {
+    while pending.clone().count() == before {
         // a second completion before we run must not count below zero
         me.p2p.pe().block();
     }
-    for r in requests {
+    for r in pending {
         r.awaited.set(false);
     }
 }
@@ -87,21 +85,33 @@ fn look_up(
 /// Is nothing left to do for it?
 #[inline(always)]
 pub(super) fn is_done(r: &Request) -> bool {
-    !r.is_active() && r.also.get().is_none_or(|s| !s.is_active())
+    !r.is_active() && r.also().is_none_or(|s| !s.is_active())
 }
 
 /// Waits for a request and the send joined to it.
 fn block_until_done(me: &'static Rank, r: &'static Request) {
     block_on(me, r);
-    if let Some(s) = r.also.get() {
+    if let Some(s) = r.also() {
         block_on(me, s);
     }
 }
 
 /// Tells what became of a completed request and gives it up; the handle to store back.
 #[inline(always)]
-fn finish(me: &'static Rank, r: &'static Request) -> (usize, Outcome, MpiResult) {
-    if let Some(s) = r.also.take() {
+fn finish(me: &'static Rank, r: &'static Request, status: StatusOut) -> (usize, MpiResult) {
+    if r.is_plain() {
+        if !status.is_ignored() {
+            store(status, &r.outcome());
+        }
+        me.p2p.requests.recycle(r);
+        return (NULL, Ok(()));
+    }
+    finish_with_extras(me, r, status)
+}
+
+#[inline(never)]
+fn finish_with_extras(me: &'static Rank, r: &'static Request, status: StatusOut) -> (usize, MpiResult) {
+    if let Some(s) = r.take_also() {
         me.p2p.requests.recycle(s);
     }
     let outcome = r.outcome();
@@ -109,13 +119,15 @@ fn finish(me: &'static Rank, r: &'static Request) -> (usize, Outcome, MpiResult)
     if let Some(epilogue) = r.take_epilogue() {
         result = result.and(epilogue(me).map_err(|e| e.on(r.comm())));
     }
-    if r.is_persistent() {
+    let handle = if r.is_persistent() {
         r.set_phase(Phase::Inactive);
-        (r.handle().0, outcome, result)
+        r.handle().0
     } else {
         me.p2p.requests.recycle(r);
-        (NULL, outcome, result)
-    }
+        NULL
+    };
+    store(status, &outcome);
+    (handle, result)
 }
 
 /// `MPI_Wait` — returns when the operation is complete. MPI-5.0 §3.7.3.
@@ -130,9 +142,8 @@ pub fn wait(me: &'static Rank, request: InOut<usize>, status: StatusOut) -> MpiR
         return Ok(());
     }
     block_until_done(me, r);
-    let (handle, outcome, result) = finish(me, r);
+    let (handle, result) = finish(me, r, status);
     request.set(handle);
-    store(status, &outcome);
     result
 }
 
@@ -171,96 +182,115 @@ pub fn test(me: &'static Rank, request: InOut<usize>, flag: OutTruth, status: St
         store_empty(status);
         return Ok(());
     }
-    let (handle, outcome, result) = finish(me, r);
+    let (handle, result) = finish(me, r, status);
     request.set(handle);
-    store(status, &outcome);
     result
 }
 
-/// The requests of an array argument.
-fn requests<'a>(me: &'static Rank, n: i32, array: Array<'a, Handle>) -> MpiResult<List<'a>> {
-    let places = array.of(n as usize)?;
-    let mut all = Vec::with_capacity(places.len());
-    for (i, p) in places.iter().enumerate() {
-        all.push(look_up(me, p.get().0, || format!("array_of_requests[{i}]"))?);
-    }
-    Ok(List { places, all })
+/// The requests of an array argument. Looked up anew at every pass: that costs less than a list of them.
+struct List<'a> {
+    me: &'static Rank,
+    places: &'a [Cell<Handle>],
 }
 
-/// Places of the program and the requests they name.
-struct List<'a> {
-    places: &'a [Cell<Handle>],
-    all: Vec<Option<&'static Request>>,
+fn requests<'a>(me: &'static Rank, n: i32, array: Array<'a, Handle>) -> MpiResult<List<'a>> {
+    let list = List { me, places: array.of(n as usize)? };
+    for (i, p) in list.places.iter().enumerate() {
+        look_up(me, p.get().0, || format!("array_of_requests[{i}]"))?;
+    }
+    Ok(list)
 }
 
 impl List<'_> {
+    /// Request `i`; `None` for the null request.
+    #[inline(always)]
+    fn at(&self, i: usize) -> Option<&'static Request> {
+        let handle = self.places[i].get();
+        if handle.0 == NULL { None } else { self.me.p2p.requests.find(handle) }
+    }
+
     /// Requests that are started and not null.
     fn started(&self) -> impl Iterator<Item = (usize, &'static Request)> + Clone + '_ {
-        self.all
-            .iter()
-            .enumerate()
-            .filter_map(|(i, r)| r.filter(|r| r.phase() != Phase::Inactive).map(|r| (i, r)))
+        (0..self.places.len())
+            .filter_map(|i| self.at(i).filter(|r| r.phase() != Phase::Inactive).map(|r| (i, r)))
+    }
+
+    /// Their operations that are not over.
+    fn pending(&self) -> impl Iterator<Item = &'static Request> + Clone + '_ {
+        self.started().flat_map(|(_, r)| [Some(r), r.also()]).flatten().filter(|r| r.is_active())
     }
 
     fn first_done(&self) -> Option<usize> {
         self.started().find(|(_, r)| is_done(r)).map(|(i, _)| i)
     }
 
-    fn finish(&self, me: &'static Rank, i: usize) -> (Outcome, MpiResult) {
-        match self.all[i] {
-            None => (Outcome::EMPTY, Ok(())),
-            Some(r) => {
-                let (handle, outcome, result) = finish(me, r);
+    #[inline(always)]
+    fn finish(&self, i: usize, status: StatusOut) -> MpiResult {
+        match self.at(i) {
+            Some(r) if r.phase() != Phase::Inactive => {
+                let (handle, result) = finish(self.me, r, status);
                 self.places[i].set(Handle(handle));
-                (outcome, result)
+                result
+            }
+            _ => {
+                store_empty(status);
+                Ok(())
             }
         }
     }
 
-    fn wait_for_one(&self, me: &'static Rank) -> Option<usize> {
+    fn wait_for_one(&self) -> Option<usize> {
         loop {
             if let Some(i) = self.first_done() {
                 return Some(i);
             }
-            let pending: Vec<_> = self
-                .started()
-                .flat_map(|(_, r)| [Some(r), r.also.get()])
-                .flatten()
-                .filter(|r| r.is_active())
-                .collect();
-            if pending.is_empty() {
-                return None;
-            }
-            block_on_any(me, &pending);
+            self.pending().next()?;
+            block_on_any(self.me, self.pending());
         }
     }
 
     /// Finishes those in `which`; statuses in the order of `which`. An error in any makes the call fail with
     /// `MPI_ERR_IN_STATUS`, and every status then says what became of its operation.
-    fn finish_all(
-        &self,
-        me: &'static Rank,
-        which: impl Iterator<Item = usize> + Clone,
-        statuses: StatusesOut,
-    ) -> MpiResult {
-        let mut first: Option<(usize, MpiError)> = None;
-        let mut codes = Vec::new();
-        for (k, i) in which.enumerate() {
-            if self.all[i].is_none_or(|r| r.phase() == Phase::Inactive) {
-                store_empty(statuses.at(k));
-                continue;
+    #[inline(always)]
+    fn finish_all(&self, which: impl Iterator<Item = usize>, statuses: StatusesOut) -> MpiResult {
+        let mut failed = Failed::default();
+        let mut told = 0;
+        for i in which {
+            if let Err(e) = self.finish(i, statuses.at(told)) {
+                failed.add(told, i, e);
             }
-            let (outcome, result) = self.finish(me, i);
-            store(statuses.at(k), &outcome);
-            if let Err(e) = result {
-                codes.push((k, e.class.0));
-                first.get_or_insert((i, e));
-            }
+            told += 1;
         }
-        let Some((i, e)) = first else { return Ok(()) };
-        let n = self.all.len();
-        for k in 0..n.min(codes.last().map_or(0, |_| n)) {
-            statuses.at(k).set_error(codes.iter().find(|(j, _)| *j == k).map_or(c::MPI_SUCCESS, |c| c.1));
+        failed.result(told, statuses)
+    }
+}
+
+/// What went wrong with some of many requests.
+#[derive(Default)]
+struct Failed {
+    first: Option<(usize, MpiError)>,
+    /// Place among the statuses, and error class.
+    classes: Vec<(usize, i32)>,
+}
+
+impl Failed {
+    #[cold]
+    fn add(&mut self, place: usize, i: usize, e: MpiError) {
+        self.classes.push((place, e.class.0));
+        self.first.get_or_insert((i, e));
+    }
+
+    #[inline(always)]
+    fn result(self, told: usize, statuses: StatusesOut) -> MpiResult {
+        if self.first.is_none() { Ok(()) } else { self.tell(told, statuses) }
+    }
+
+    #[cold]
+    fn tell(self, told: usize, statuses: StatusesOut) -> MpiResult {
+        let Some((i, e)) = self.first else { return Ok(()) };
+        for k in 0..told {
+            let class = self.classes.iter().find(|(place, _)| *place == k).map_or(c::MPI_SUCCESS, |c| c.1);
+            statuses.at(k).set_error(class);
         }
         let text = format!("array_of_requests[{i}]: {} (see MPI_ERROR of the statuses)", e.detail);
         let all = MpiError::new(c::MPI_ERR_IN_STATUS, text);
@@ -274,9 +304,8 @@ impl List<'_> {
 /// `MPI_Waitall` — waits for all. MPI-5.0 §3.7.5.
 pub fn waitall(me: &'static Rank, n: i32, array: Array<Handle>, statuses: StatusesOut) -> MpiResult {
     let list = requests(me, n, array)?;
-    let pending = list.started().flat_map(|(_, r)| [Some(r), r.also.get()]).flatten();
-    block_on_all(me, pending);
-    list.finish_all(me, 0..list.all.len(), statuses)
+    block_on_all(me, list.pending());
+    list.finish_all(0..list.places.len(), statuses)
 }
 
 /// `MPI_Testall`. MPI-5.0 §3.7.5.
@@ -290,14 +319,12 @@ pub fn testall(
     let list = requests(me, n, array)?;
     let done = done_soon(me, || list.started().all(|(_, r)| is_done(r)));
     flag.set(done);
-    if done { list.finish_all(me, 0..list.all.len(), statuses) } else { Ok(()) }
+    if done { list.finish_all(0..list.places.len(), statuses) } else { Ok(()) }
 }
 
-fn tell_one(me: &'static Rank, list: &List, i: usize, index: Out<i32>, status: StatusOut) -> MpiResult {
-    let (outcome, result) = list.finish(me, i);
+fn tell_one(list: &List, i: usize, index: Out<i32>, status: StatusOut) -> MpiResult {
     index.set(i as i32);
-    store(status, &outcome);
-    result
+    list.finish(i, status)
 }
 
 /// `MPI_Waitany` — waits for one of them; `index` says which. MPI-5.0 §3.7.5.
@@ -309,8 +336,8 @@ pub fn waitany(
     status: StatusOut,
 ) -> MpiResult {
     let list = requests(me, n, array)?;
-    match list.wait_for_one(me) {
-        Some(i) => tell_one(me, &list, i, index, status),
+    match list.wait_for_one() {
+        Some(i) => tell_one(&list, i, index, status),
         None => {
             index.set(c::MPI_UNDEFINED);
             store_empty(status);
@@ -338,7 +365,7 @@ pub fn testany(
     let done = done_soon(me, || list.first_done().is_some());
     flag.set(done);
     match list.first_done() {
-        Some(i) => tell_one(me, &list, i, index, status),
+        Some(i) => tell_one(&list, i, index, status),
         None => {
             index.set(c::MPI_UNDEFINED);
             Ok(())
@@ -346,20 +373,14 @@ pub fn testany(
     }
 }
 
-fn tell_some(
-    me: &'static Rank,
-    list: &List,
-    outcount: Out<i32>,
-    indices: Array<i32>,
-    statuses: StatusesOut,
-) -> MpiResult {
+fn tell_some(list: &List, outcount: Out<i32>, indices: Array<i32>, statuses: StatusesOut) -> MpiResult {
     let done: Vec<usize> = list.started().filter(|(_, r)| is_done(r)).map(|(i, _)| i).collect();
     let places = indices.of(done.len())?;
     for (place, &i) in places.iter().zip(&done) {
         place.set(i as i32);
     }
     outcount.set(done.len() as i32);
-    list.finish_all(me, done.into_iter(), statuses)
+    list.finish_all(done.into_iter(), statuses)
 }
 
 /// `MPI_Waitsome` — waits for at least one, tells about all that are complete. MPI-5.0 §3.7.5.
@@ -372,11 +393,11 @@ pub fn waitsome(
     statuses: StatusesOut,
 ) -> MpiResult {
     let list = requests(me, n, array)?;
-    if list.wait_for_one(me).is_none() {
+    if list.wait_for_one().is_none() {
         outcount.set(c::MPI_UNDEFINED);
         return Ok(());
     }
-    tell_some(me, &list, outcount, indices, statuses)
+    tell_some(&list, outcount, indices, statuses)
 }
 
 /// `MPI_Testsome`. MPI-5.0 §3.7.5.
@@ -397,7 +418,7 @@ pub fn testsome(
         outcount.set(0);
         return Ok(());
     }
-    tell_some(me, &list, outcount, indices, statuses)
+    tell_some(&list, outcount, indices, statuses)
 }
 
 /// `MPI_Request_free` — the program is not interested in the completion. MPI-5.0 §3.7.3.
@@ -412,10 +433,10 @@ pub fn request_free(me: &'static Rank, request: InOut<usize>) -> MpiResult {
 
 /// Gives a request up: recycled now, or when its operation is over.
 fn abandon(me: &'static Rank, r: &'static Request) {
-    if let Some(s) = r.also.take() {
+    if let Some(s) = r.take_also() {
         abandon(me, s);
     }
-    r.persistent.replace(None);
+    r.set_persistent(None);
     if r.is_active() {
         // a collective's call lives in the epilogue: it stays until completion
         r.orphan.set(true);
@@ -471,7 +492,7 @@ pub fn request_get_status_any(
     match list.first_done() {
         Some(i) => {
             index.set(i as i32);
-            if let Some(r) = list.all[i] {
+            if let Some(r) = list.at(i) {
                 tell(status, r);
             }
         }
@@ -492,8 +513,8 @@ pub fn request_get_status_all(
     let done = done_soon(me, || list.started().all(|(_, r)| is_done(r)));
     flag.set(done);
     if done {
-        for (i, r) in list.all.iter().enumerate() {
-            match r {
+        for i in 0..list.places.len() {
+            match list.at(i) {
                 Some(r) => tell(statuses.at(i), r),
                 None => store_empty(statuses.at(i)),
             }

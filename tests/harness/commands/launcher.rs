@@ -5,7 +5,7 @@
 #![allow(unsafe_code)]
 
 use super::{HELLO, LIMIT, Test, call, command, ended, folder, has, program, write};
-use crate::process::{Outcome, run};
+use crate::process::{Outcome, run, wait_for};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
@@ -201,7 +201,7 @@ fn signals() -> Result<(), String> {
         let mut child = started(&exe)?;
         let start = Instant::now();
         send(child.id(), signal);
-        let status = child.wait().map_err(|e| e.to_string())?;
+        let status = wait_for(&mut child, LIMIT).map_err(|e| format!("signal {signal}: {e}"))?;
         if status.code() != Some(code) || start.elapsed() > Duration::from_secs(3) {
             return Err(format!("signal {signal}: {status} after {:?}", start.elapsed()));
         }
@@ -217,7 +217,7 @@ fn death_of_the_launcher() -> Result<(), String> {
     let worker = std::fs::read_to_string(children).map_err(|e| e.to_string())?;
     let worker: u32 = worker.trim().parse().map_err(|_| format!("children of ampirun: \"{worker}\""))?;
     send(child.id(), libc::SIGKILL);
-    let status = child.wait().map_err(|e| e.to_string())?;
+    let status = wait_for(&mut child, LIMIT)?;
     if status.signal() != Some(libc::SIGKILL) {
         return Err(format!("ampirun: {status}"));
     }

@@ -48,6 +48,27 @@ int main(int argc, char **argv)
         MPI_Scatter(matrix, 1, wide, mine, 6, MPI_INT, n - 1, comms[c]);
         for (int row = 0; row < 6; row++)
             CHECK_EQ(mine[row], row * width + me);
+        /* broadcast of 3 and of 300 numbers: every second one at the root, one after the other elsewhere; and the reverse */
+        for (int form = 0; form < 4; form++) {
+            int count = form & 1 ? 300 : 3, spread = (me == 0) == (form < 2), step = spread ? 2 : 1, line[600];
+            MPI_Datatype gaps;
+            MPI_Type_vector(count, 1, 2, MPI_INT, &gaps);
+            MPI_Type_commit(&gaps);
+            for (int nonblocking = 0; nonblocking < 2; nonblocking++) {
+                for (int i = 0; i < 600; i++)
+                    line[i] = me == 0 && i % step == 0 && i / step < count ? form * 1000 + i / step : -1;
+                if (nonblocking) {
+                    MPI_Request request;
+                    MPI_Ibcast(line, spread ? 1 : count, spread ? gaps : MPI_INT, 0, comms[c], &request);
+                    MPI_Wait(&request, MPI_STATUS_IGNORE);
+                } else {
+                    MPI_Bcast(line, spread ? 1 : count, spread ? gaps : MPI_INT, 0, comms[c]);
+                }
+                for (int i = 0; i < 600; i++)
+                    CHECK_EQ(line[i], i % step == 0 && i / step < count ? form * 1000 + i / step : -1);
+            }
+            MPI_Type_free(&gaps);
+        }
         /* transpose by alltoall of columns into rows */
         int *square = malloc(sizeof(int) * (size_t)(n * n)), *rows = malloc(sizeof(int) * (size_t)(n * n));
         MPI_Datatype block, blocks;

@@ -7,13 +7,12 @@
 use super::T;
 use crate::abi::kinds::{Array, ArrayPoly, Formed, OutHandle};
 use crate::datatype::handle::{Type, any};
-use crate::datatype::{Darray, Datatype, Form, Subarray};
+use crate::datatype::{Darray, Datatype, DatatypeRef, Form, Subarray};
 use crate::error::MpiResult;
 use crate::handle::Handle;
 use crate::rank::Rank;
-use std::sync::Arc;
 
-pub(super) fn publish(me: &'static Rank, datatype: Arc<Datatype>, newtype: OutHandle) -> MpiResult {
+pub(super) fn publish(me: &'static Rank, datatype: DatatypeRef, newtype: OutHandle) -> MpiResult {
     newtype.set(Type::insert(me, datatype)?.handle());
     Ok(())
 }
@@ -23,7 +22,7 @@ pub(super) fn types_of(
     me: &'static Rank,
     array_of_types: Array<Handle>,
     count: usize,
-) -> MpiResult<Vec<Arc<Datatype>>> {
+) -> MpiResult<Vec<DatatypeRef>> {
     let look_up = |(i, handle): (usize, Handle)| {
         any(me, handle, "array_of_types")
             .or_else(|_| any(me, handle, &format!("array_of_types[{i}]")))

@@ -5,11 +5,10 @@
 use super::T;
 use crate::abi::kinds::{Array, Out};
 use crate::datatype::handle::{Type, handle_of};
-use crate::datatype::{Datatype, Envelope, Form};
+use crate::datatype::{DatatypeRef, Envelope, Form};
 use crate::error::MpiResult;
 use crate::handle::Handle;
 use crate::rank::Rank;
-use std::sync::Arc;
 
 /// `MPI_Type_get_envelope` — the constructor that made the datatype, and how many arguments of each kind it got.
 /// MPI-5.0 §5.1.13.
@@ -57,7 +56,7 @@ fn store<T: Copy>(values: &[T], to: Array<T>) -> MpiResult {
 }
 
 /// A handle for a constituent: a new one for a derived type, which the caller must free.
-fn handle_for(me: &'static Rank, datatype: &Arc<Datatype>) -> MpiResult<Handle> {
+fn handle_for(me: &'static Rank, datatype: &DatatypeRef) -> MpiResult<Handle> {
     match datatype.basic() {
         Some(basic) => Ok(handle_of(basic)),
         None => Ok(Type::insert(me, datatype.clone())?.handle()),

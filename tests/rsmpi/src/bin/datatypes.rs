@@ -57,6 +57,19 @@ fn main() {
     }
     assert_eq!(to, [-1.0, 1.5, f64::from(before_rank) + 0.25]);
 
+    // A broadcast of which the root has a structure in reverse order, the others an array.
+    let root = world.process_at_rank(0);
+    let mut numbers = if rank == 0 { [3i32, 2, 1] } else { [0; 3] };
+    if rank == 0 {
+        let reverse = UserDatatype::structured(&[1, 1, 1], &[8, 4, 0], &[i32::equivalent_datatype(); 3]);
+        // SAFETY: the structure has the twelve bytes of the three numbers.
+        root.broadcast_into(&mut unsafe { MutView::with_count_and_datatype(&mut numbers[..], 1, &reverse) });
+        assert_eq!(numbers, [3, 2, 1]);
+    } else {
+        root.broadcast_into(&mut numbers[..]);
+        assert_eq!(numbers, [1, 2, 3]);
+    }
+
     let packed = world.pack(&mine[..]);
     let mut unpacked = vec![Particle::default(); 5];
     // SAFETY: packed above from as many values of the same type.
