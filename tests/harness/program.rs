@@ -256,6 +256,8 @@ impl Program {
         // In the folder of the program: gfortran leaves its .mod files where it stands.
         command
             .current_dir(&dir)
+            // what our headers do not declare is not there, though a C compiler might guess
+            .args((d.language == Language::C).then_some("-Werror=implicit-function-declaration"))
             .args(["-g", "-O1", "-Wall", "-o"])
             .arg(&exe)
             .arg(&self.path)

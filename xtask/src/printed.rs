@@ -2,7 +2,7 @@
 //!
 //! | file | from |
 //! |---|---|
-//! | `include/mpi.h` | the table of entry points and the constants |
+//! | `include/mpi.h`, `include/ampi.h` | the table of entry points and the constants |
 //! | `ampi-capi/libmpi_abi.map`, the names that the library exports | the same |
 //! | `docs/compatibility/functions.md` | the table of entry points |
 //! | `ampi-capi/src/abi/constants.rs` | `ampi-capi/abi-data/constants.tsv` |

@@ -64,7 +64,7 @@ pub fn build() -> Result<PathBuf, String> {
     run(cargo().args(["rustc", "--release", "-p", "ampi-capi", "--lib", "--crate-type", "staticlib"]))?;
     run(cargo().args(["build", "--release", "-p", "ampi-wrappers"]))?;
     let release = repository.join("target/release");
-    headers(&repository, &root)?;
+    headers(&root)?;
     library(&release, &root)?;
     private_library(&repository, &root)?;
     worker(&repository, &root)?;
@@ -86,12 +86,10 @@ fn pc_file(template: &str, up: &str, name: &str) -> String {
     template.replace("@UP@", up).replace("@NAME@", name).replace("@VERSION@", env!("CARGO_PKG_VERSION"))
 }
 
-/// `mpi.h` is printed anew, so that it fits the library even while the committed one is out of date.
-fn headers(repository: &Path, root: &Path) -> Result<(), String> {
-    let extensions = repository.join("include/ampi.h");
-    let extensions = fs::read_to_string(&extensions).map_err(|e| format!("{}: {e}", extensions.display()))?;
+/// The headers are printed anew, so that they fit the library even while the committed ones are out of date.
+fn headers(root: &Path) -> Result<(), String> {
     write_if_changed(&root.join("include/mpi.h"), &ampi_capi::abi::print::header())?;
-    write_if_changed(&root.join("include/ampi.h"), &extensions)
+    write_if_changed(&root.join("include/ampi.h"), &ampi_capi::abi::print::extensions())
 }
 
 /// `libampi_capi.a` → `libmpi_abi.so.1.0.0`, with exactly the names that the export map lists.

@@ -109,7 +109,7 @@ mod tests {
         let error = |o, t| {
             let e = op(me, o).on(&ty(me, t)).unwrap_err();
             assert_eq!(e.class.0, c::MPI_ERR_OP);
-            e.detail.into_string()
+            e.to_string()
         };
         assert_eq!(error(c::MPI_BAND, c::MPI_DOUBLE), "MPI_BAND is not defined on MPI_DOUBLE");
         assert_eq!(

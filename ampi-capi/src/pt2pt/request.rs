@@ -98,6 +98,7 @@ mod extra {
     pub const ALSO: u8 = 16;
     /// The one request of a rank that stands for all sends that are over when they start; never recycled.
     pub const SHARED: u8 = 32;
+    pub const CANCELLED: u8 = 64;
 }
 
 /// One request. What a short message touches lies in the first two cache lines: the line of matching, the line of the
@@ -132,7 +133,6 @@ pub struct Request {
     comm: Cell<u32>,
 
     kind: Cell<Kind>,
-    cancelled: Cell<bool>,
     typed: RefCell<Option<(i64, DatatypeRef)>>,
     persistent: RefCell<Option<Persistent>>,
     epilogue: Cell<Option<Epilogue>>,
@@ -182,7 +182,6 @@ impl Request {
             peer: Cell::new(u32::MAX),
             comm: Cell::new(c::MPI_COMM_WORLD as u32),
             kind: Cell::new(Kind::Send),
-            cancelled: Cell::new(false),
             typed: RefCell::new(None),
             persistent: RefCell::new(None),
             epilogue: Cell::new(None),
@@ -229,6 +228,11 @@ impl Request {
     pub(super) fn is_plain(&self) -> bool {
         self.extras.get() == 0 && self.error.get() == c::MPI_SUCCESS
     }
+    /// It stands for all sends that are over ([`Pool::done_send`]).
+    #[inline(always)]
+    pub(super) fn is_shared(&self) -> bool {
+        self.extras.get() == extra::SHARED
+    }
     pub fn is_persistent(&self) -> bool {
         self.has(extra::PERSISTENT)
     }
@@ -264,7 +268,7 @@ impl Request {
             source: self.source.get(),
             tag: self.tag.get(),
             error: self.error.get(),
-            cancelled: self.cancelled.get(),
+            cancelled: self.has(extra::CANCELLED),
             bytes: self.bytes.get(),
             sent: self.sent.get(),
         }
@@ -274,7 +278,11 @@ impl Request {
         self.source.set(o.source);
         self.tag.set(o.tag);
         self.error.set(o.error);
-        self.cancelled.set(o.cancelled);
+        if o.cancelled {
+            self.add(extra::CANCELLED);
+        } else {
+            self.remove(extra::CANCELLED);
+        }
         self.bytes.set(o.bytes);
         self.sent.set(o.sent);
     }
@@ -319,7 +327,6 @@ impl Request {
         self.source.set((key >> 32) as i32);
         self.tag.set(key as u32 as i32);
         self.error.set(if sent > n { c::MPI_ERR_TRUNCATE } else { c::MPI_SUCCESS });
-        self.cancelled.set(false);
         self.bytes.set(n as u64);
         self.sent.set(sent as u64);
         self.over(owner);

@@ -41,6 +41,12 @@ pub(crate) fn block_on_all(me: &'static Rank, requests: impl Iterator<Item = &'s
         r.awaited.set(true);
         pending += 1;
     }
+    block_for(me, pending);
+}
+
+/// Waits until `pending` awaited requests are complete.
+#[inline(always)]
+fn block_for(me: &'static Rank, pending: u32) {
     if pending > 0 {
         me.p2p.waiting_for.set(pending);
         while me.p2p.waiting_for.get() > 0 {
@@ -104,6 +110,10 @@ fn finish(me: &'static Rank, r: &'static Request, status: StatusOut) -> (usize, 
             store(status, &r.outcome());
         }
         me.p2p.requests.recycle(r);
+        return (NULL, Ok(()));
+    }
+    if r.is_shared() {
+        store(status, &Outcome::EMPTY);
         return (NULL, Ok(()));
     }
     finish_with_extras(me, r, status)
@@ -220,6 +230,41 @@ impl List<'_> {
         self.started().flat_map(|(_, r)| [Some(r), r.also()]).flatten().filter(|r| r.is_active())
     }
 
+    /// Waits for all of them; a handle that names no request is noticed before.
+    #[inline(always)]
+    fn await_all(&self) -> MpiResult {
+        let mut pending = 0;
+        let mut await_one = |r: &Request| {
+            if r.is_active() {
+                r.awaited.set(true);
+                pending += 1;
+            }
+        };
+        for i in 0..self.places.len() {
+            match self.at(i) {
+                Some(r) => {
+                    await_one(r);
+                    if let Some(send) = r.also() {
+                        await_one(send);
+                    }
+                }
+                None if self.places[i].get().0 == NULL => {}
+                None => return self.refuse(i),
+            }
+        }
+        block_for(self.me, pending);
+        Ok(())
+    }
+
+    /// Request `i` is none; nothing is waited for.
+    #[cold]
+    fn refuse(&self, i: usize) -> MpiResult {
+        for r in self.pending() {
+            r.awaited.set(false);
+        }
+        look_up(self.me, self.places[i].get().0, || format!("array_of_requests[{i}]")).map(|_| ())
+    }
+
     fn first_done(&self) -> Option<usize> {
         self.started().find(|(_, r)| is_done(r)).map(|(i, _)| i)
     }
@@ -303,8 +348,8 @@ impl Failed {
 
 /// `MPI_Waitall` — waits for all. MPI-5.0 §3.7.5.
 pub fn waitall(me: &'static Rank, n: i32, array: Array<Handle>, statuses: StatusesOut) -> MpiResult {
-    let list = requests(me, n, array)?;
-    block_on_all(me, list.pending());
+    let list = List { me, places: array.of(n as usize)? };
+    list.await_all()?;
     list.finish_all(0..list.places.len(), statuses)
 }
 

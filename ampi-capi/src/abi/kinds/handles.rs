@@ -341,8 +341,7 @@ mod tests {
     #[test]
     fn a_bad_handle_is_told_what_it_is() {
         let me: &'static Rank = Box::leak(Rank::new(0, 1));
-        let said =
-            |h| look_up::<crate::info::Info>(me, Handle(h), "info").err().map(|e| e.detail.into_string());
+        let said = |h| look_up::<crate::info::Info>(me, Handle(h), "info").err().map(|e| e.to_string());
         assert_eq!(said(c::MPI_INFO_ENV), None);
         assert_eq!(said(c::MPI_INFO_NULL).unwrap(), "info is MPI_INFO_NULL");
         assert_eq!(

@@ -62,8 +62,7 @@ fn bad_length(class: i32, name: &str, len: usize, max: i32) -> MpiError {
 }
 
 fn info_key(p: *const u8, name: &str) -> MpiResult<HeldString> {
-    let key =
-        read(p, name).map_err(|e| MpiError { class: crate::error::ErrorClass(c::MPI_ERR_INFO_KEY), ..e })?;
+    let key = read(p, name).map_err(|e| e.of_class(c::MPI_ERR_INFO_KEY))?;
     if key.1 == 0 || key.1 >= c::MPI_MAX_INFO_KEY as usize {
         return Err(bad_length(c::MPI_ERR_INFO_KEY, name, key.1, c::MPI_MAX_INFO_KEY));
     }
@@ -71,8 +70,7 @@ fn info_key(p: *const u8, name: &str) -> MpiResult<HeldString> {
 }
 
 fn info_value(p: *const u8, name: &str) -> MpiResult<HeldString> {
-    let value = read(p, name)
-        .map_err(|e| MpiError { class: crate::error::ErrorClass(c::MPI_ERR_INFO_VALUE), ..e })?;
+    let value = read(p, name).map_err(|e| e.of_class(c::MPI_ERR_INFO_VALUE))?;
     if value.1 >= c::MPI_MAX_INFO_VAL as usize {
         return Err(bad_length(c::MPI_ERR_INFO_VALUE, name, value.1, c::MPI_MAX_INFO_VAL));
     }

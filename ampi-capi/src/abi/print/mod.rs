@@ -3,9 +3,11 @@
 
 mod coverage;
 mod declared;
+mod extensions;
 mod header;
 
 pub use coverage::coverage;
+pub use extensions::extensions;
 pub use header::header;
 
 use super::entry::{Chapter, Form};
@@ -26,6 +28,7 @@ pub fn export_map() -> String {
 pub fn files() -> Vec<(&'static str, String)> {
     vec![
         ("include/mpi.h", header()),
+        ("include/ampi.h", extensions()),
         ("ampi-capi/libmpi_abi.map", export_map()),
         ("docs/compatibility/functions.md", coverage()),
     ]

@@ -49,7 +49,7 @@ fn free(me: &'static Rank, ty: &Rc<Type>) -> MpiResult<Handle> {
 
 fn text<T>(result: MpiResult<T>) -> (i32, String) {
     let e = result.err().unwrap();
-    (e.class.0, e.detail.into())
+    (e.class.0, e.to_string())
 }
 
 #[test]
