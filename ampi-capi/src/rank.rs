@@ -32,32 +32,33 @@ pub enum Phase {
 }
 
 /// The MPI state of one rank. Chapters: one field each. Its address is the rank's chare address, hence the alignment.
-#[repr(align(128))]
+/// What every call looks at comes first: it is fetched before the rank runs again.
+#[repr(C, align(128))]
 pub struct Rank {
+    pub phase: Cell<Phase>,
+    /// The rank's program has ended.
+    pub ended: Cell<bool>,
+    /// The function of the interface that was called last.
+    pub function: Cell<&'static str>,
+    /// The collective in which the rank is blocked: communicator handle and number of the operation.
+    pub meeting: Cell<Option<(Handle, u64)>>,
+    pub comms: Table<comm::Comm>,
     pub p2p: pt2pt::State,
+    pub types: Table<datatype::handle::Type>,
+    pub ops: Table<op::handle::Op>,
     /// Rank in `MPI_COMM_WORLD`, 0-based.
     pub world_rank: u32,
     /// Size of `MPI_COMM_WORLD`.
     pub world_size: u32,
-    pub phase: Cell<Phase>,
     /// The provided level: an `MPI_THREAD_*` constant.
     pub thread_level: Cell<i32>,
     pub info: Table<info::Info>,
-    pub types: Table<datatype::handle::Type>,
-    pub ops: Table<op::handle::Op>,
     pub attr: attr::State,
     pub errhandler: errhandler::State,
     pub fortran: environment::Fortran,
     pub groups: Table<group::calls::GroupObject>,
-    pub comms: Table<comm::Comm>,
     pub messages: Table<pt2pt::probe::Probed>,
     pub create_counts: comm::CreateCounts,
-    /// The function of the interface that was called last.
-    pub function: Cell<&'static str>,
-    /// The rank's program has ended.
-    pub ended: Cell<bool>,
-    /// The collective in which the rank is blocked: communicator handle and number of the operation.
-    pub meeting: Cell<Option<(Handle, u64)>>,
 }
 
 const _: () = assert!(align_of::<Rank>() == ampi_core::pe::CHARE_ALIGN);

@@ -394,6 +394,7 @@ fn make_rank(
         current::plant(guest.fs_base, current::USER, rank.chare_address());
         let task = Task::new(pe, rank.world_rank, &place, move || guest.start());
         rank.p2p.bind(task, pools);
+        task.expect(rank.chare_address());
         pe.spawn(task);
     }
     Ok(())

@@ -77,6 +77,12 @@ pub unsafe fn plant(fs_base: usize, i: usize, value: usize) {
     unsafe { ((fs_base as isize + offset()) as *mut usize).add(i).write(value) }
 }
 
+/// Address of the words that belong to `fs_base`.
+#[inline(always)]
+pub fn address(fs_base: usize) -> usize {
+    (fs_base as isize + offset()) as usize
+}
+
 /// The FS base in force.
 #[inline(always)]
 pub fn fs_base() -> usize {

@@ -15,19 +15,28 @@
 //! PE on FINISH:   wake its blocked members (one chain, O(1)), complete its nonblocking ones; last PE: board is free
 //! ```
 //!
+//! Boards of a communicator form a chain: board n points to board n+1, which the first PE that needs it appends. So PEs
+//! agree on boards without a lock, and a barrier of two PEs moves four cache lines: the link, the count of arrivals, the
+//! FINISH message, the count of releases.
+//!
 //! Invariants:
 //! 1. `entries[r]` is written by the PE of member r before it counts as arrived; others read it only after all have
-//!    arrived (`pes_arrived` is AcqRel).
+//!    arrived (`arrived` is AcqRel).
 //! 2. A call's memory (the blocked rank's stack, or a box owned by its request) lives until that rank is told FINISH.
-//! 3. A rank's sequence numbers are consecutive, so a PE's open boards form a window `first..first+len`.
-//! 4. Boards are pooled by their communicator, never freed; one is reused only after every PE has done FINISH.
-//! 5. Guest code (user-defined operations) runs only in the call of the rank that arrives last, never on RUN.
+//! 3. A rank's sequence numbers are consecutive, so a PE opens boards in order, and its open ones are a window
+//!    `first..first+len`.
+//! 4. Boards belong to their communicator. A PE uses one only while members on it hold the communicator: a blocked member
+//!    through its call, a nonblocking one through [`Open::nonblocking`].
+//! 5. A PE has released a board when it has done FINISH and opened the next one (it needs the link no more). The PE that
+//!    releases it last keeps it for reuse.
+//! 6. Guest code (user-defined operations) runs only in the call of the rank that arrives last, never on RUN.
 //!
 //! Between processes a board will be one process's share of the operation; the exchange then sits between the last
 //! arrival and the execution.
 //!
 //! # Safety
-//! Raw pointers to calls of other ranks, valid by 2; interior mutability across PEs, ordered by 1.
+//! Raw pointers to calls of other ranks, valid by 2, and to boards, valid by 4; interior mutability across PEs, ordered
+//! by 1.
 #![allow(unsafe_code)]
 
 use super::{Call, Likeness, small};
@@ -39,8 +48,8 @@ use ampi_core::net::{Delivery, Head};
 use ampi_core::pe::{Chain, Handler, Pe, PeId};
 use std::cell::{Cell, UnsafeCell};
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 const RUN: u8 = crate::pt2pt::KINDS_USED;
 const FINISH: u8 = RUN + 1;
@@ -56,28 +65,63 @@ struct Entry {
     nonblocking: bool,
     /// Length of the small contribution; [`small::TOO_LONG`] when it is none.
     kept_bytes: u8,
+    /// `kept` is that of this member and those after it, combined ([`small::combine`]).
+    combined: bool,
     /// A small contribution (see [`small`]).
     kept: [u64; small::BYTES / 8],
 }
 
 const _: () = assert!(size_of::<Entry>() == 64);
 
+impl Entry {
+    const EMPTY: Entry = Entry {
+        call: std::ptr::null(),
+        nonblocking: false,
+        kept_bytes: 0,
+        combined: false,
+        kept: [0; small::BYTES / 8],
+    };
+}
+
+/// What every PE adds to: a line of its own.
+#[repr(align(128))]
+struct Meeting {
+    /// For each PE whose members have all arrived: 1, and what they agree on in the higher bits ([`Likeness::mark`]).
+    arrived: AtomicU64,
+    /// What holds of some member: [`NONBLOCKING`], [`LONG`]. Written before the writer's PE counts as arrived.
+    some: AtomicU8,
+    /// The board of the next collective, null before somebody needs it.
+    next: AtomicPtr<Board>,
+}
+
+/// A member's call is nonblocking.
+const NONBLOCKING: u8 = 1;
+/// A member's contribution is no small one.
+const LONG: u8 = 2;
+
+/// The same, for what is off the critical path.
+#[repr(align(128))]
+struct Leaving {
+    pes_done: AtomicU32,
+    pes_released: AtomicU32,
+}
+
+/// Result of a small operation.
+#[repr(align(128))]
+struct Small {
+    value: UnsafeCell<[u128; small::BYTES / 16]>,
+    /// Its length, where members may wrongly expect another; [`small::TOO_LONG`] when the operation was not a small one.
+    bytes: Cell<u8>,
+}
+
 /// A meeting of all members of a communicator.
 pub struct Board {
-    shared: Cell<Option<&'static Shared>>,
-    /// Keeps the communicator's shared part alive while the board is in use.
-    keep: UnsafeCell<Option<Arc<Shared>>>,
+    meeting: Meeting,
+    leaving: Leaving,
+    small: Small,
     seq: Cell<u64>,
-    entries: UnsafeCell<Vec<Entry>>,
-    /// What the members must agree on, NONE before the first PE is complete: to notice a mismatch.
-    likeness: AtomicU64,
-    pes_arrived: AtomicU32,
-    pes_done: AtomicU32,
-    pes_finished: AtomicU32,
-    /// Result of a small operation.
-    result: UnsafeCell<[u128; small::BYTES / 16]>,
-    /// Its length, where members may wrongly expect another; [`small::TOO_LONG`] when the operation was not a small one.
-    pub(super) result_bytes: Cell<u8>,
+    shared: Cell<Option<&'static Shared>>,
+    entries: UnsafeCell<Box<[Entry]>>,
     /// Memory for intermediate results; written by the executors of a phase, read in the next.
     scratch: Mutex<Vec<u128>>,
 }
@@ -89,81 +133,224 @@ unsafe impl Send for Board {}
 
 /// A PE's view of an open board.
 struct Open {
-    board: Option<&'static Board>,
+    board: &'static Board,
     /// Of the call that came first on this PE, to compare the others with.
     first: Likeness,
     arrived: u32,
+    /// What holds of some member here.
+    some: u8,
     finished: bool,
     blocked: Chain,
-    nonblocking: Vec<(&'static Rank, &'static Request)>,
+    nonblocking: Vec<(&'static Rank, &'static Request, Arc<Shared>)>,
 }
 
 /// One PE's side of a communicator.
 #[derive(Default)]
+#[repr(align(128))]
 pub struct Side {
     first: u64,
     open: VecDeque<Box<Open>>,
     /// Boxed, since a blocked member's chain must stay where it is.
     #[allow(clippy::vec_box)]
     spare: Vec<Box<Open>>,
+    /// The board that was opened last, `None` before the first; whether this PE has done FINISH for it.
+    newest: Option<&'static Board>,
+    newest_finished: bool,
+    /// Boards that this PE has released last.
+    boards: Vec<&'static Board>,
 }
 
 impl Side {
-    fn at(&mut self, seq: u64) -> &mut Open {
+    /// The view of board `seq`, which is open or the next to be opened.
+    #[inline(always)]
+    fn at(&mut self, seq: u64, shared: &Arc<Shared>, call: &Call) -> &mut Open {
         let i = (seq - self.first) as usize;
-        while self.open.len() <= i {
-            let fresh = self.spare.pop().unwrap_or_else(|| {
-                Box::new(Open {
-                    board: None,
-                    first: Likeness::of_word(Likeness::NONE),
-                    arrived: 0,
-                    finished: false,
-                    blocked: Chain::new(),
-                    nonblocking: Vec::new(),
-                })
-            });
-            self.open.push_back(fresh);
+        if i == self.open.len() {
+            self.open_next(seq, shared, call);
         }
         &mut self.open[i]
     }
 
-    fn close_finished(&mut self) {
-        while let Some(front) = self.open.front()
-            && front.finished
+    fn open_next(&mut self, seq: u64, shared: &Arc<Shared>, call: &Call) {
+        let board = match self.newest {
+            None => shared.boards.first(shared, seq),
+            Some(newest) => newest.following(seq, shared, &mut self.boards),
+        };
+        if let Some(newest) = self.newest.replace(board)
+            && self.newest_finished
         {
-            if let Some(mut o) = self.open.pop_front() {
-                o.board = None;
-                o.arrived = 0;
-                o.finished = false;
-                self.spare.push(o);
+            self.release(newest, shared);
+        }
+        self.newest_finished = false;
+        let first = call.likeness();
+        let open = match self.spare.pop() {
+            Some(mut open) => {
+                (open.board, open.first, open.arrived, open.some, open.finished) =
+                    (board, first, 0, 0, false);
+                open
             }
+            None => Box::new(Open {
+                board,
+                first,
+                arrived: 0,
+                some: 0,
+                finished: false,
+                blocked: Chain::new(),
+                nonblocking: Vec::new(),
+            }),
+        };
+        self.open.push_back(open);
+    }
+
+    /// This PE is through with `board`.
+    fn release(&mut self, board: &'static Board, shared: &Shared) {
+        let pes = shared.pes_involved();
+        if pes == 1 || board.leaving.pes_released.fetch_add(1, Ordering::AcqRel) + 1 == pes {
+            if self.boards.len() < SPARE_MAX {
+                self.boards.push(board);
+            } else {
+                shared.boards.put(board);
+            }
+        }
+    }
+
+    /// FINISH for board `seq`: its view, which stays where it is until `close_finished`.
+    fn finished(&mut self, seq: u64, shared: &Shared) -> &mut Open {
+        let i = (seq - self.first) as usize;
+        let board = self.open[i].board;
+        if self.newest.is_some_and(|newest| std::ptr::eq(newest, board)) {
+            self.newest_finished = true;
+        } else {
+            self.release(board, shared);
+        }
+        self.open[i].finished = true;
+        &mut self.open[i]
+    }
+
+    fn close_finished(&mut self) {
+        while self.open.front().is_some_and(|front| front.finished) {
+            self.spare.extend(self.open.pop_front());
             self.first += 1;
         }
     }
 }
 
-/// Boards of one communicator that are in use or spare.
+/// Spare boards that a PE keeps for itself; more go to where all PEs find them.
+const SPARE_MAX: usize = 2;
+
+/// The boards of one communicator, which owns them.
 #[derive(Default)]
 pub struct Boards {
-    open: VecDeque<(u64, &'static Board)>,
-    spare: Vec<&'static Board>,
+    #[allow(clippy::vec_box)] // their addresses are known to PEs
+    all: Mutex<Vec<Box<Board>>>,
+    spare: Mutex<Vec<&'static Board>>,
+    first: AtomicPtr<Board>,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|e| e.into_inner())
+}
+
+impl Boards {
+    /// The board of the first collective.
+    fn first(&self, shared: &Arc<Shared>, seq: u64) -> &'static Board {
+        link(&self.first, seq, shared, &mut Vec::new())
+    }
+
+    fn take(&self) -> Option<&'static Board> {
+        locked(&self.spare).pop()
+    }
+
+    fn put(&self, board: &'static Board) {
+        locked(&self.spare).push(board);
+    }
+
+    #[cold]
+    fn make(&self) -> &'static Board {
+        let board = Box::new(Board::new());
+        // SAFETY: the box stays in the list as long as the communicator, which is as long as anybody uses it (invariant 4).
+        let shown = unsafe { &*std::ptr::from_ref(&*board) };
+        locked(&self.all).push(board);
+        shown
+    }
+}
+
+/// The board that `link` points to; appended there if it does not point to any.
+#[inline(always)]
+fn link(
+    link: &AtomicPtr<Board>,
+    seq: u64,
+    shared: &Arc<Shared>,
+    mine: &mut Vec<&'static Board>,
+) -> &'static Board {
+    // SAFETY: null or a board of the communicator (invariant 4).
+    match unsafe { link.load(Ordering::Acquire).as_ref() } {
+        Some(board) => board,
+        None => append(link, seq, shared, mine),
+    }
+}
+
+fn append(
+    link: &AtomicPtr<Board>,
+    seq: u64,
+    shared: &Arc<Shared>,
+    mine: &mut Vec<&'static Board>,
+) -> &'static Board {
+    let board = mine.pop().or_else(|| shared.boards.take()).unwrap_or_else(|| shared.boards.make());
+    board.begin(seq, shared);
+    let address = std::ptr::from_ref(board).cast_mut();
+    match link.compare_exchange(std::ptr::null_mut(), address, Ordering::AcqRel, Ordering::Acquire) {
+        Ok(_) => board,
+        Err(theirs) => {
+            mine.push(board);
+            // SAFETY: another PE has just put it there.
+            unsafe { &*theirs }
+        }
+    }
 }
 
 impl Board {
-    fn new() -> &'static Board {
-        Box::leak(Box::new(Board {
-            shared: Cell::new(None),
-            keep: UnsafeCell::new(None),
+    fn new() -> Board {
+        Board {
+            meeting: Meeting {
+                arrived: AtomicU64::new(0),
+                some: AtomicU8::new(0),
+                next: AtomicPtr::new(std::ptr::null_mut()),
+            },
+            leaving: Leaving { pes_done: AtomicU32::new(0), pes_released: AtomicU32::new(0) },
+            small: Small {
+                value: UnsafeCell::new([0; small::BYTES / 16]),
+                bytes: Cell::new(small::TOO_LONG),
+            },
             seq: Cell::new(0),
-            entries: UnsafeCell::new(Vec::new()),
-            likeness: AtomicU64::new(Likeness::NONE),
-            pes_arrived: AtomicU32::new(0),
-            pes_done: AtomicU32::new(0),
-            pes_finished: AtomicU32::new(0),
-            result: UnsafeCell::new([0; small::BYTES / 16]),
-            result_bytes: Cell::new(0),
+            shared: Cell::new(None),
+            entries: UnsafeCell::new(Box::default()),
             scratch: Mutex::new(Vec::new()),
-        }))
+        }
+    }
+
+    /// Makes a spare board, which nobody else sees, ready for collective `seq`.
+    fn begin(&self, seq: u64, shared: &Arc<Shared>) {
+        self.meeting.arrived.store(0, Ordering::Relaxed);
+        self.meeting.some.store(0, Ordering::Relaxed);
+        self.meeting.next.store(std::ptr::null_mut(), Ordering::Relaxed);
+        self.leaving.pes_done.store(0, Ordering::Relaxed);
+        self.leaving.pes_released.store(0, Ordering::Relaxed);
+        self.seq.set(seq);
+        // SAFETY: nobody else uses the board; the communicator lives at least as long as its boards are used (invariant 4).
+        unsafe {
+            self.shared.set(Some(&*Arc::as_ptr(shared)));
+            let entries = &mut *self.entries.get();
+            if entries.len() != shared.size() {
+                *entries = vec![Entry::EMPTY; shared.size()].into_boxed_slice();
+            }
+        }
+    }
+
+    /// The board of the collective after this one; `mine`: spare boards of the calling PE.
+    #[inline(always)]
+    fn following(&self, seq: u64, shared: &Arc<Shared>, mine: &mut Vec<&'static Board>) -> &'static Board {
+        link(&self.meeting.next, seq, shared, mine)
     }
 
     /// The communicator whose members meet here.
@@ -171,16 +358,11 @@ impl Board {
         self.shared.get().expect("a board in use belongs to a communicator")
     }
 
-    fn keeper(&self) -> &'static Arc<Shared> {
-        // SAFETY: set while the board is in use; the caller is one of the PEs that have not finished yet.
-        unsafe { (*self.keep.get()).as_ref().expect("a board in use belongs to a communicator") }
-    }
-
     /// Number of members.
     #[inline(always)]
     pub fn size(&self) -> usize {
         // SAFETY: the vector's length changes only while the board is set up.
-        unsafe { (*self.entries.get()).len() }
+        unsafe { (&(*self.entries.get())).len() }
     }
 
     /// The call of member `r`; only after all have arrived.
@@ -213,6 +395,7 @@ impl Board {
             (*entry).call = call;
             (*entry).nonblocking = nonblocking;
             (*entry).kept_bytes = kept.map_or(small::TOO_LONG, |n| n as u8);
+            (*entry).combined = false;
         }
     }
 
@@ -230,63 +413,52 @@ impl Board {
         unsafe { (&(*self.entries.get()))[r].kept_bytes }
     }
 
+    #[inline(always)]
+    pub(super) fn is_combined(&self, r: usize) -> bool {
+        // SAFETY: as in `call`.
+        unsafe { (&(*self.entries.get()))[r].combined }
+    }
+
+    /// Says so; by the PE of member r, before it counts as arrived.
+    pub(super) fn set_combined(&self, r: usize) {
+        // SAFETY: as in `pin`.
+        unsafe { (*(*self.entries.get()).as_mut_ptr().add(r)).combined = true };
+    }
+
     /// Where the result of a small operation is kept.
     #[inline(always)]
     pub(super) fn result(&self) -> Address {
-        Address(self.result.get() as usize)
+        Address(self.small.value.get() as usize)
+    }
+
+    /// Its length.
+    #[inline(always)]
+    pub(super) fn result_bytes(&self) -> u8 {
+        self.small.bytes.get()
     }
 
     #[inline(always)]
-    pub(super) fn is_nonblocking(&self, r: usize) -> bool {
+    pub(super) fn set_result_bytes(&self, n: u8) {
+        self.small.bytes.set(n);
+    }
+
+    /// Has a member something longer than the others, in a wrong program? After all have arrived.
+    #[inline(always)]
+    pub(super) fn some_long(&self) -> bool {
+        self.meeting.some.load(Ordering::Relaxed) & LONG != 0
+    }
+
+    /// The members whose call is nonblocking; after all have arrived.
+    #[inline(always)]
+    pub(super) fn nonblocking(&self) -> impl Iterator<Item = usize> {
+        let some = self.meeting.some.load(Ordering::Relaxed) & NONBLOCKING != 0;
+        (0..if some { self.size() } else { 0 }).filter(|&r| self.is_nonblocking(r))
+    }
+
+    #[inline(always)]
+    fn is_nonblocking(&self, r: usize) -> bool {
         // SAFETY: as in `call`.
         unsafe { (&(*self.entries.get()))[r].nonblocking }
-    }
-}
-
-impl Shared {
-    /// The board with number `seq`: found, or taken into use by the first PE that comes.
-    fn board(self: &Arc<Self>, seq: u64) -> &'static Board {
-        let mut boards = self.boards.lock().unwrap_or_else(|e| e.into_inner());
-        if let Some(&(_, b)) = boards.open.iter().find(|(s, _)| *s == seq) {
-            return b;
-        }
-        let b = boards.spare.pop().unwrap_or_else(Board::new);
-        b.seq.set(seq);
-        // SAFETY: a spare board is seen by nobody else (invariant 4); we hold the lock.
-        unsafe {
-            let keep = &mut *b.keep.get();
-            *keep = Some(self.clone());
-            // the Arc just stored keeps it alive until the board is spare again
-            b.shared.set(Some(&*Arc::as_ptr(self)));
-            let entries = &mut *b.entries.get();
-            if entries.len() != self.size() {
-                entries.resize(
-                    self.size(),
-                    Entry {
-                        call: std::ptr::null(),
-                        nonblocking: false,
-                        kept_bytes: 0,
-                        kept: [0; small::BYTES / 8],
-                    },
-                );
-            }
-        }
-        b.likeness.store(Likeness::NONE, Ordering::Relaxed);
-        b.pes_arrived.store(0, Ordering::Relaxed);
-        b.pes_done.store(0, Ordering::Relaxed);
-        b.pes_finished.store(0, Ordering::Relaxed);
-        boards.open.push_back((seq, b));
-        b
-    }
-
-    fn retire(self: &Arc<Self>, b: &'static Board) {
-        let mut boards = self.boards.lock().unwrap_or_else(|e| e.into_inner());
-        boards.open.retain(|(_, o)| !std::ptr::eq(*o, b));
-        // SAFETY: every PE has finished (invariant 4) and `spare` is reached only under the lock that we hold.
-        let last = unsafe { (*b.keep.get()).take() };
-        boards.spare.push(b);
-        drop(boards);
-        drop(last); // perhaps the communicator's end: after the lock's
     }
 }
 
@@ -308,66 +480,77 @@ pub fn meet(
     // SAFETY: only this PE's thread uses its side; the borrow ends with the block. `blocked` is in a box that stays open
     // until FINISH, which wakes us.
     let (board, all_here, blocked) = unsafe {
-        let open = (*shared.side(pe.id()).get()).at(seq);
-        let board = match open.board {
-            Some(b) => b,
-            None => {
-                let b = shared.board(seq);
-                open.board = Some(b);
-                open.first = call.likeness();
-                b
-            }
-        };
+        let open = (*shared.side(pe.id()).get()).at(seq, shared, call);
         if open.first != call.likeness() {
             super::mismatch(me, call, open.first);
         }
+        let board = open.board;
         board.pin(r as usize, call, request.is_some(), kept);
-        if let Some(n) = kept {
-            small::keep(call, n, board.kept(r as usize));
+        match kept {
+            Some(n) => small::keep(call, n, board.kept(r as usize)),
+            None => open.some |= LONG,
         }
         open.arrived += 1;
         if let Some(q) = request {
-            open.nonblocking.push((me, q));
+            open.some |= NONBLOCKING;
+            open.nonblocking.push((me, q, shared.clone()));
+        }
+        if open.arrived == here && open.some != 0 {
+            board.meeting.some.fetch_or(open.some, Ordering::Relaxed);
         }
         (board, open.arrived == here, &*std::ptr::from_ref(&open.blocked))
     };
-    if all_here {
-        let pes = shared.pes_involved();
-        let mine = call.likeness().word();
-        let before = board.likeness.swap(mine, Ordering::AcqRel);
-        if before != Likeness::NONE && before != mine {
-            super::mismatch(me, call, Likeness::of_word(before));
+    if all_here && kept.is_some() {
+        small::combine(board, call, shared.members_on(pe.id()));
+    }
+    if all_here && board.arrive(me, call) {
+        // the last of all: `me` is in its own call, so user-defined operations may run here
+        let small = kept.is_some() && small::execute(board, call);
+        if !small {
+            board.set_result_bytes(small::TOO_LONG);
         }
-        if board.pes_arrived.fetch_add(1, Ordering::AcqRel) + 1 == pes {
-            // the last of all: `me` is in its own call, so user-defined operations may run here
-            let small = kept.is_some() && small::execute(board, call);
+        if small || shared.pes_involved() == 1 || call.is_small(board) {
             if !small {
-                board.result_bytes.set(small::TOO_LONG);
+                (0..call.phases()).for_each(|phase| call.run(board, phase, None, call));
             }
-            if small || pes == 1 || call.is_small(board) {
-                if !small {
-                    (0..call.phases()).for_each(|phase| call.run(board, phase, None, call));
-                }
-                tell(pe, board, FINISH, 0);
-                finish(pe, board);
-                if kept.is_some() && request.is_none() {
-                    small::take(board, r as usize, call);
-                }
-                return;
-            }
-            tell(pe, board, RUN, 0);
-            match request {
-                None => pe.block_in_after(blocked, || run(pe, board, 0)),
-                Some(_) => run(pe, board, 0),
+            tell(pe, board, FINISH, 0);
+            finish(pe, board);
+            if kept.is_some() && request.is_none() {
+                small::take(board, r as usize, call);
             }
             return;
         }
+        tell(pe, board, RUN, 0);
+        match request {
+            None => pe.block_in_after(blocked, || run(pe, board, 0)),
+            Some(_) => run(pe, board, 0),
+        }
+        return;
     }
     if request.is_none() {
         pe.block_in(blocked);
         if kept.is_some() {
             small::take(board, r as usize, call);
         }
+    }
+}
+
+impl Board {
+    /// All members on the calling PE have arrived. Are they the last?
+    #[inline(always)]
+    fn arrive(&self, me: &'static Rank, call: &Call) -> bool {
+        let pes = self.shared().pes_involved();
+        if pes == 1 {
+            return true;
+        }
+        let mark = call.likeness().mark();
+        let before = self.meeting.arrived.fetch_add(mark, Ordering::AcqRel);
+        let others = before & 0xffff;
+        if before != mark.wrapping_mul(others) {
+            // the first PE that differs notices it: all before it brought the same
+            super::mismatch(me, call, Likeness::of_mark((before - others) / others + 1));
+        }
+        others as u32 + 1 == pes
     }
 }
 
@@ -384,7 +567,7 @@ fn tell(pe: &Pe, board: &'static Board, kind: u8, phase: u32) {
 
 fn board_of(d: &Delivery<'_>) -> &'static Board {
     let address = u64::from_ne_bytes(*d.data.first_chunk().expect("eight bytes"));
-    // SAFETY: put there by `tell`; boards are never freed (invariant 4).
+    // SAFETY: put there by `tell`; members of this PE wait for it (invariant 4).
     unsafe { &*(address as *const Board) }
 }
 
@@ -404,7 +587,7 @@ fn run(pe: &'static Pe, board: &'static Board, phase: u32) {
     let call = board.call(representative);
     let phases = call.phases();
     call.run(board, phase, Some(pe.id()), call);
-    if board.pes_done.fetch_add(1, Ordering::AcqRel) + 1 == pes * (phase + 1) {
+    if board.leaving.pes_done.fetch_add(1, Ordering::AcqRel) + 1 == pes * (phase + 1) {
         if phase + 1 < phases {
             tell(pe, board, RUN, phase + 1);
             run(pe, board, phase + 1);
@@ -417,24 +600,19 @@ fn run(pe: &'static Pe, board: &'static Board, phase: u32) {
 
 /// Releases the members on this PE.
 fn finish(pe: &'static Pe, board: &'static Board) {
-    let shared = board.keeper();
-    let seq = board.seq.get();
+    let shared = board.shared();
     let side = shared.side(pe.id());
     let nonblocking = {
         // SAFETY: only this PE's thread uses its side.
         let side = unsafe { &mut *side.get() };
-        let open = side.at(seq);
+        let open = side.finished(board.seq.get(), shared);
         pe.wake_chain(&open.blocked);
-        open.finished = true;
         let list = std::mem::take(&mut open.nonblocking);
         side.close_finished();
         list
     };
-    for (rank, request) in nonblocking {
+    // the last reference to the communicator may be among them: from here on neither board nor side is touched
+    for (rank, request, _shared) in nonblocking {
         request.complete(rank, Outcome::EMPTY);
-    }
-    let pes = shared.pes_involved();
-    if board.pes_finished.fetch_add(1, Ordering::AcqRel) + 1 == pes {
-        shared.retire(board);
     }
 }

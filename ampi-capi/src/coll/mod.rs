@@ -69,6 +69,7 @@ const KINDS: [&str; 16] = [
 ];
 
 impl Call {
+    #[inline(always)]
     pub fn new(name: &'static str, operation: Operation) -> Call {
         let (kind, length) = match &operation {
             Operation::Barrier => (1, 0),
@@ -138,17 +139,14 @@ pub(super) struct Likeness {
 }
 
 impl Likeness {
-    /// Where nobody has come yet.
-    const NONE: u64 = 0;
-
-    /// In one word; longer lengths are cut.
+    /// In one word, with a 1 at its end to count with; longer lengths are cut.
     #[inline(always)]
-    fn word(self) -> u64 {
-        u64::from(self.kind) << 56 | self.length as u64 & (u64::MAX >> 8)
+    fn mark(self) -> u64 {
+        u64::from(self.kind) << 56 | (self.length as u64 & ((1 << 40) - 1)) << 16 | 1
     }
 
-    fn of_word(word: u64) -> Likeness {
-        Likeness { kind: (word >> 56) as u32, length: (word & (u64::MAX >> 8)) as i64 }
+    fn of_mark(mark: u64) -> Likeness {
+        Likeness { kind: (mark >> 56) as u32, length: (mark >> 16 & ((1 << 40) - 1)) as i64 }
     }
 }
 

@@ -15,6 +15,7 @@ use super::reduction::{How, Reduction, Shape};
 use super::{Call, Operation};
 use crate::abi::constants as c;
 use crate::memory::{self, Address};
+use crate::op::Kernel;
 
 /// Room in an entry.
 pub const BYTES: usize = 48;
@@ -70,7 +71,7 @@ pub(super) fn execute(board: &Board, executor: &Call) -> bool {
         _ => false,
     };
     if done {
-        for r in (0..board.size()).filter(|&r| board.is_nonblocking(r)) {
+        for r in board.nonblocking() {
             take(board, r, board.call(r));
         }
     }
@@ -78,48 +79,117 @@ pub(super) fn execute(board: &Board, executor: &Call) -> bool {
 }
 
 fn broadcast(board: &Board, root: usize) -> bool {
-    if (0..board.size()).any(|r| board.kept_bytes(r) == TOO_LONG) {
+    if board.some_long() {
         return false;
     }
     let n = board.kept_bytes(root);
-    board.result_bytes.set(n);
+    board.set_result_bytes(n);
     memory::copy(board.result(), board.kept(root), usize::from(n));
     true
 }
 
 /// All members have given the same length: the board compares it when they arrive.
 fn reduce(board: &Board, r: &Reduction) -> bool {
-    let (How::Kernel(kernel), Some(n)) = (r.how, reduced_bytes(r)) else { return false };
-    let (acc, count) = (board.result(), r.count as usize);
-    board.result_bytes.set(n as u8);
-    if n == 0 {
+    let Some(fold) = Fold::of(board, r) else { return false };
+    board.set_result_bytes(fold.bytes as u8);
+    if fold.bytes == 0 {
         return true;
     }
-    memory::copy(acc, board.kept(0), n);
-    for i in 1..board.size() {
-        let mine = board.kept(i);
-        match r.shape {
-            Shape::Scan => {
-                kernel.apply(mine, acc, count);
-                memory::copy(mine, acc, n);
-            }
-            Shape::Exscan => {
-                let mut before = [0u8; BYTES];
-                let spare = Address(before.as_mut_ptr() as usize);
-                memory::copy(spare, acc, n);
-                kernel.apply(mine, acc, count);
-                memory::copy(mine, spare, n);
-            }
-            _ => kernel.apply(mine, acc, count),
+    let (n, acc) = (board.size(), board.result());
+    if matches!(r.shape, Shape::Scan | Shape::Exscan) {
+        fold.scan(acc, n, r.shape);
+        return true;
+    }
+    for first in (0..n).step_by(BLOCK) {
+        if !board.is_combined(first) {
+            fold.block(first, n.min(first + BLOCK));
+        }
+        if first == 0 {
+            memory::copy(acc, board.kept(0), fold.bytes);
+        } else {
+            fold.kernel.apply(board.kept(first), acc, fold.count);
         }
     }
     true
 }
 
+/// Members whose contributions are combined among themselves first. Always the same ones, wherever they live: so the
+/// result does not depend on placement.
+const BLOCK: usize = 16;
+
+/// Combines the blocks whose members all live on this PE, while other PEs do theirs: whoever arrives last then fetches a
+/// line per block, not per member. `members` are those of this PE, ascending; all of them have arrived.
+#[inline(always)]
+pub(super) fn combine(board: &Board, call: &Call, members: &[u32]) {
+    if let Operation::Reduce(r) = &call.operation
+        && board.shared().pes_involved() > 1
+        && matches!(r.shape, Shape::All | Shape::Reduce(_))
+        && let Some(fold) = Fold::of(board, r)
+    {
+        fold.own_blocks(members);
+    }
+}
+
+/// A reduction over what the entries keep.
+struct Fold<'a> {
+    board: &'a Board,
+    kernel: Kernel,
+    count: usize,
+    bytes: usize,
+}
+
+impl Fold<'_> {
+    #[inline(always)]
+    fn of<'a>(board: &'a Board, r: &Reduction) -> Option<Fold<'a>> {
+        let (How::Kernel(kernel), Some(bytes)) = (r.how, reduced_bytes(r)) else { return None };
+        Some(Fold { board, kernel, count: r.count as usize, bytes })
+    }
+
+    /// Combines members `first..end` in the entry of the first.
+    #[inline(always)]
+    fn block(&self, first: usize, end: usize) {
+        let acc = self.board.kept(first);
+        for r in first + 1..end {
+            self.kernel.apply(self.board.kept(r), acc, self.count);
+        }
+    }
+
+    fn own_blocks(&self, members: &[u32]) {
+        let n = self.board.size();
+        let mut at = 0;
+        while at < members.len() {
+            let first = members[at] as usize;
+            let end = n.min(first + BLOCK);
+            let last = at + (end - first) - 1;
+            let whole =
+                first.is_multiple_of(BLOCK) && members.get(last).is_some_and(|&m| m as usize == end - 1);
+            if whole {
+                self.block(first, end);
+                self.board.set_combined(first);
+                at = last + 1;
+            } else {
+                at += 1;
+            }
+        }
+    }
+
+    fn scan(&self, acc: Address, n: usize, shape: Shape) {
+        memory::copy(acc, self.board.kept(0), self.bytes);
+        for i in 1..n {
+            let mine = self.board.kept(i);
+            let mut before = [0u8; BYTES];
+            let spare = Address(before.as_mut_ptr() as usize);
+            memory::copy(spare, acc, self.bytes);
+            self.kernel.apply(mine, acc, self.count);
+            memory::copy(mine, if shape == Shape::Scan { acc } else { spare }, self.bytes);
+        }
+    }
+}
+
 /// Gives member `r`, whose call this is, what it receives.
 #[inline(always)]
 pub(super) fn take(board: &Board, r: usize, call: &Call) {
-    if board.result_bytes.get() == TOO_LONG {
+    if board.result_bytes() == TOO_LONG {
         return;
     }
     match &call.operation {
@@ -133,7 +203,7 @@ pub(super) fn take(board: &Board, r: usize, call: &Call) {
             }
         }
         Operation::Move(m) => {
-            let sent = usize::from(board.result_bytes.get());
+            let sent = usize::from(board.result_bytes());
             let room = match (m.recv.place(), &m.recv) {
                 (Some((at, room)), _) => {
                     memory::copy(at, board.result(), room.min(sent));

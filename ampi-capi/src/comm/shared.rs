@@ -8,8 +8,8 @@ use crate::coll::board::{Boards, Side};
 use crate::group::Group;
 use ampi_core::pe::{Job, PeId};
 use std::cell::UnsafeCell;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
 
 /// See the module.
 pub struct Shared {
@@ -21,10 +21,10 @@ pub struct Shared {
     /// For each PE with members: the PE and the world rank of one of them.
     representatives: Box<[(PeId, u32)]>,
     sides: Box<[UnsafeCell<Side>]>,
-    pub(crate) boards: Mutex<Boards>,
+    pub(crate) boards: Boards,
 }
 
-// SAFETY: see the module; everything else is immutable or locked.
+// SAFETY: see the module; everything else is immutable or synchronized.
 unsafe impl Sync for Shared {}
 // SAFETY: the sides' raw pointers are to calls that outlive their boards (coll::board, invariant 2).
 unsafe impl Send for Shared {}
@@ -58,7 +58,7 @@ impl Shared {
             members: members.into_iter().map(Vec::into_boxed_slice).collect(),
             representatives,
             sides: (0..pes).map(|_| UnsafeCell::new(Side::default())).collect(),
-            boards: Mutex::new(Boards::default()),
+            boards: Boards::default(),
         })
     }
 

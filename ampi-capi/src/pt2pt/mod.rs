@@ -70,17 +70,18 @@ const BACKLOG_MAX: usize = 512;
 
 /// The point-to-point state of one rank.
 #[derive(Default)]
+#[repr(C)] // what every call looks at comes first
 pub struct State {
+    task: Cell<Option<&'static Task>>,
+    pools: Cell<Option<&'static Pools>>,
+    /// Completions still missing before the rank's task is woken.
+    waiting_for: Cell<u32>,
     pub posted: MatchQueue<Request>,
     pub unexpected: MatchQueue<Message>,
     pub requests: Pool,
-    pub bsend: bsend::State,
-    /// Completions still missing before the rank's task is woken.
-    waiting_for: Cell<u32>,
     /// The rank waits for an unexpected message (probe).
     probing: Cell<Option<Pattern>>,
-    task: Cell<Option<&'static Task>>,
-    pools: Cell<Option<&'static Pools>>,
+    pub bsend: bsend::State,
 }
 
 impl State {

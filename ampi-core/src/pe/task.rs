@@ -39,6 +39,8 @@ pub struct Task {
     context: UnsafeCell<Context>,
     control_words: UnsafeCell<[u32; 2]>,
     body: Cell<Option<Body>>,
+    /// See [`Task::expect`].
+    expected: Cell<usize>,
     /// Number of the rank (or service) it runs, for reports.
     pub id: u32,
 }
@@ -93,6 +95,7 @@ impl Task {
             context: UnsafeCell::new(Context::Thread(0)),
             control_words: UnsafeCell::new([0x1f80, 0x037f]),
             body: Cell::new(body),
+            expected: Cell::new(0),
             id,
         }
     }
@@ -113,6 +116,16 @@ impl Task {
     #[inline(always)]
     pub fn state(&self) -> State {
         self.state.get()
+    }
+
+    /// What the task will look at first whenever it runs again: the lines from `address`
+    /// on come into the cache shortly before.
+    pub fn expect(&self, address: usize) {
+        self.expected.set(address);
+    }
+    #[inline(always)]
+    pub(super) fn expected(&self) -> usize {
+        self.expected.get()
     }
 
     #[inline(always)]

@@ -71,13 +71,16 @@ pub(super) fn at(b: UserBuf) -> Address {
     Address(b.address())
 }
 
+#[inline(always)]
 pub(super) fn check(b: UserBuf, name: &str, count: i64, ty: &Type) -> MpiResult {
     b.check(name, count * ty.datatype.size() > 0 && !ty.is_absolute())
 }
 
+#[inline(always)]
 pub(super) fn whole(b: UserBuf, count: i64, ty: T) -> Blocks {
     Blocks::Whole { at: at(b), count, ty: ty.datatype.clone() }
 }
+#[inline(always)]
 pub(super) fn equal(b: UserBuf, count: i64, ty: T) -> Blocks {
     Blocks::Equal { at: at(b), count, ty: ty.datatype.clone() }
 }
@@ -129,6 +132,7 @@ pub(super) fn typed(
     Ok(Blocks::Typed { at: at(b), counts: counts(c, n)?, displs: list(d, n)?, types: Arc::from(found) })
 }
 
+#[inline(always)]
 pub(super) fn moving(
     name: &'static str,
     what: u32,
@@ -141,6 +145,7 @@ pub(super) fn moving(
 }
 
 /// Buffers that the standard wants to be distinct.
+#[inline(always)]
 pub(super) fn same_buffer(send: UserBuf, recv: UserBuf, bytes: i64) -> MpiResult {
     if send == recv && bytes > 0 && !send.is_bottom() {
         return mpi_err!(MPI_ERR_BUFFER, "sendbuf and recvbuf are the same; use MPI_IN_PLACE");

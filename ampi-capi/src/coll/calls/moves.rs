@@ -3,6 +3,7 @@
 use super::*;
 
 /// `MPI_Barrier` — returns when all members have called it. MPI-5.0 §6.3.
+#[inline(always)]
 pub fn barrier(me: &'static Rank, comm: C) -> MpiResult {
     execute(me, comm, &Call::new("MPI_Barrier", Operation::Barrier))
 }
@@ -12,6 +13,7 @@ pub fn ibarrier(me: &'static Rank, comm: C, request: OutHandle) -> MpiResult {
     begin(me, comm, Call::new("MPI_Ibarrier", Operation::Barrier), request)
 }
 
+#[inline(always)]
 fn bcast_call(name: &'static str, buf: UserBuf, count: i64, ty: T, root: InRoot, comm: C) -> MpiResult<Call> {
     let root = root.check(comm.size())?;
     check(buf, "buffer", count, ty)?;

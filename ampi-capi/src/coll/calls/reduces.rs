@@ -11,10 +11,12 @@ pub struct ReduceArgs<'a> {
     pub op: O<'a>,
 }
 
+#[inline(always)]
 fn how(a: &ReduceArgs) -> MpiResult<How> {
     a.op.on(a.ty)
 }
 
+#[inline(always)]
 fn reduction(
     name: &'static str,
     a: &ReduceArgs,
