@@ -39,6 +39,7 @@
 //! by 1.
 #![allow(unsafe_code)]
 
+use super::movement::Plain;
 use super::{Call, Likeness, small};
 use crate::comm::Shared;
 use crate::memory::Address;
@@ -71,7 +72,11 @@ struct Entry {
     kept: [u64; small::BYTES / 8],
 }
 
+/// Instead of a length: a [`Plain`] is kept.
+const PLAIN: u8 = small::TOO_LONG - 1;
+
 const _: () = assert!(size_of::<Entry>() == 64);
+const _: () = assert!(size_of::<Plain>() <= small::BYTES && align_of::<Plain>() <= align_of::<[u64; 1]>());
 
 impl Entry {
     const EMPTY: Entry = Entry {
@@ -406,6 +411,27 @@ impl Board {
         Address(unsafe { &raw mut (*(*self.entries.get()).as_mut_ptr().add(r)).kept } as usize)
     }
 
+    /// Leaves member `r`'s part of an exchange in its entry.
+    #[inline(always)]
+    fn keep_plain(&self, r: usize, plain: Plain) {
+        // SAFETY: as in `pin`; `kept` is large and aligned enough (checked below).
+        unsafe {
+            let entry = (*self.entries.get()).as_mut_ptr().add(r);
+            (*entry).kept_bytes = PLAIN;
+            (&raw mut (*entry).kept).cast::<Plain>().write(plain);
+        }
+    }
+
+    /// Member `r`'s part of an exchange, if it is a plain one; only after all have arrived.
+    #[inline(always)]
+    pub(super) fn plain(&self, r: usize) -> Option<Plain> {
+        // SAFETY: as in `call`; `kept` holds what the mark says.
+        unsafe {
+            let entry = &(&(*self.entries.get()))[r];
+            (entry.kept_bytes == PLAIN).then(|| (&raw const entry.kept).cast::<Plain>().read())
+        }
+    }
+
     /// The length of what is kept there.
     #[inline(always)]
     pub(super) fn kept_bytes(&self, r: usize) -> u8 {
@@ -488,7 +514,12 @@ pub fn meet(
         board.pin(r as usize, call, request.is_some(), kept);
         match kept {
             Some(n) => small::keep(call, n, board.kept(r as usize)),
-            None => open.some |= LONG,
+            None => {
+                open.some |= LONG;
+                if let Some(plain) = call.as_plain() {
+                    board.keep_plain(r as usize, plain);
+                }
+            }
         }
         open.arrived += 1;
         if let Some(q) = request {

@@ -96,6 +96,14 @@ impl Call {
     }
 
     #[inline(always)]
+    fn as_plain(&self) -> Option<movement::Plain> {
+        match &self.operation {
+            Operation::Move(m) => m.as_plain(),
+            _ => None,
+        }
+    }
+
+    #[inline(always)]
     fn phases(&self) -> u32 {
         match &self.operation {
             Operation::Barrier | Operation::Agree(_) | Operation::Move(_) => 1,

@@ -174,6 +174,8 @@ pub const ALLTOALL: u32 = 6;
 
 /// Up to this many bytes in all, one rank copies for everybody.
 const SMALL_BYTES: i64 = 64 << 10;
+/// The same where all send to all: many short copies, each with a line of another PE.
+const SMALL_EXCHANGE_BYTES: i64 = 8 << 10;
 
 impl Movement {
     pub fn kind(&self) -> u32 {
@@ -182,7 +184,11 @@ impl Movement {
 
     pub(super) fn is_small(&self, n: usize) -> bool {
         let mine = self.send.bytes(n).max(self.recv.bytes(n));
-        mine * (if self.receivers == Who::All { n as i64 } else { 1 }) <= SMALL_BYTES
+        match (self.sources, self.receivers) {
+            (Who::All, Who::All) => mine * n as i64 <= SMALL_EXCHANGE_BYTES,
+            (_, Who::All) => mine * n as i64 <= SMALL_BYTES,
+            _ => mine <= SMALL_BYTES,
+        }
     }
 }
 
@@ -197,8 +203,8 @@ fn movement(call: &Call) -> &Movement {
 pub(super) fn run(board: &Board, pe: Option<PeId>) {
     let n = board.size();
     let any = movement(board.call(0));
-    if let (Who::All, Who::All, None) = (any.sources, any.receivers, pe)
-        && tiles(board)
+    if let (Who::All, Who::All) = (any.sources, any.receivers)
+        && tiles(board, pe)
     {
         return;
     }
@@ -262,50 +268,85 @@ fn copy(from: &Block<'_>, to: &Block<'_>) -> Result<(), ()> {
     if bytes > room { Err(()) } else { Ok(()) }
 }
 
-/// The common alltoall and allgather: equal small contiguous blocks everywhere, copied in 8×8 tiles so that both sides'
-/// cache lines are used while they are there. False when the calls are not of that shape.
-fn tiles(board: &Board) -> bool {
+/// The common alltoall and allgather: equal small contiguous blocks everywhere. One member's part, which it leaves in its
+/// entry on the board: whoever copies finds the parts side by side.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Plain {
+    from: Address,
+    to: Address,
+    /// Of each block.
+    bytes: usize,
+    /// From block to block at `from`: `bytes`, or 0 where everybody gets the same.
+    step: usize,
+}
+
+/// Longer blocks are copied one by one.
+const PLAIN_BYTES_MAX: usize = 256;
+
+impl Movement {
+    #[inline(always)]
+    pub(super) fn as_plain(&self) -> Option<Plain> {
+        if (self.sources, self.receivers) != (Who::All, Who::All) {
+            return None;
+        }
+        let ((from, bytes), (to, room)) = (self.send.plain()?, self.recv.plain()?);
+        let step = if matches!(self.send, Blocks::Equal { .. }) { bytes } else { 0 };
+        (bytes == room && bytes <= PLAIN_BYTES_MAX).then_some(Plain { from, to, bytes, step })
+    }
+}
+
+/// Copies 8×8 tiles of plain blocks, so that both sides' cache lines are used while they are there. False when some
+/// member's part is of another kind.
+fn tiles(board: &Board, pe: Option<PeId>) -> bool {
     let n = board.size();
-    let first = movement(board.call(0));
-    let step = matches!(first.send, Blocks::Equal { .. });
-    let Some((_, bytes)) = first.send.plain() else { return false };
-    if bytes > 256 {
+    let Some(first) = board.plain(0) else { return false };
+    let alike = |p: Plain| p.bytes == first.bytes && p.step == first.step;
+    if !(1..n).all(|r| board.plain(r).is_some_and(alike)) {
         return false;
     }
-    let mut places: Vec<(Address, Address)> = Vec::with_capacity(n);
-    for r in 0..n {
-        let m = movement(board.call(r));
-        match (m.send.plain(), m.recv.plain()) {
-            (Some((from, a)), Some((to, b)))
-                if a == bytes && b == bytes && matches!(m.send, Blocks::Equal { .. }) == step =>
-            {
-                places.push((from, to));
-            }
-            _ => return false,
-        }
-    }
-    let stride = if step { bytes } else { 0 };
-    match bytes {
+    match first.bytes {
         // lengths the compiler knows: one load and one store
-        4 => copy_tiles(&places, stride, |to, from| memory::copy(to, from, 4), 4),
-        8 => copy_tiles(&places, stride, |to, from| memory::copy(to, from, 8), 8),
-        n => copy_tiles(&places, stride, |to, from| memory::copy(to, from, n), n),
+        4 => copy_tiles(board, pe, 4, |to, from| memory::copy(to, from, 4)),
+        8 => copy_tiles(board, pe, 8, |to, from| memory::copy(to, from, 8)),
+        n => copy_tiles(board, pe, n, |to, from| memory::copy(to, from, n)),
     }
     true
 }
 
-/// Block `r` of every sender `s` to block `s` of every receiver `r`.
+/// Block `r` of every sender `s` to block `s` of every receiver `r` on `pe` (all: `None`).
 #[inline(always)]
-fn copy_tiles(places: &[(Address, Address)], stride: usize, copy: impl Fn(Address, Address), bytes: usize) {
+fn copy_tiles(board: &Board, pe: Option<PeId>, bytes: usize, copy: impl Fn(Address, Address)) {
     const TILE: usize = 8;
-    let n = places.len();
-    for r0 in (0..n).step_by(TILE) {
+    let n = board.size();
+    let mut tile = [(0, Address::NULL); TILE];
+    let mut row = |receivers: &mut dyn Iterator<Item = usize>| -> bool {
+        let mut len = 0;
+        for (place, r) in tile.iter_mut().zip(receivers) {
+            *place = (r, board.plain(r).map_or(Address::NULL, |p| p.to));
+            len += 1;
+        }
         for s0 in (0..n).step_by(TILE) {
-            for (r, (_, to)) in places.iter().enumerate().skip(r0).take(TILE) {
-                for (s, (from, _)) in places.iter().enumerate().skip(s0).take(TILE) {
-                    copy(to.add((s * bytes) as i64), from.add((r * stride) as i64));
+            let mut senders = [(Address::NULL, 0); TILE];
+            let end = n.min(s0 + TILE);
+            for (place, s) in senders.iter_mut().zip(s0..end) {
+                *place = board.plain(s).map_or((Address::NULL, 0), |p| (p.from, p.step));
+            }
+            for &(r, to) in &tile[..len] {
+                for (s, &(from, step)) in (s0..end).zip(&senders) {
+                    copy(to.add((s * bytes) as i64), from.add((r * step) as i64));
                 }
             }
+        }
+        len == TILE
+    };
+    match pe {
+        None => {
+            let mut all = 0..n;
+            while row(&mut all) {}
+        }
+        Some(pe) => {
+            let mut here = board.members_on(pe);
+            while row(&mut here) {}
         }
     }
 }

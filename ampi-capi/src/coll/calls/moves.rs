@@ -41,6 +41,7 @@ pub fn ibcast(
 }
 
 /// The member's own contribution to a gather: its send buffer, or nothing (in place, at the root only).
+#[inline(always)]
 fn contribution(send: UserBuf, count: i64, ty: Option<T>, in_place_allowed: bool) -> MpiResult<Blocks> {
     if send.is_in_place() && in_place_allowed {
         return Ok(Blocks::None);
@@ -71,6 +72,7 @@ pub struct SideLists<'a> {
     pub ty: LateDatatype,
 }
 
+#[inline(always)]
 fn gather_send(me: &'static Rank, s: SideArgs, is_root: bool) -> MpiResult<Blocks> {
     if is_root && s.buf.is_in_place() {
         return Ok(Blocks::None);
@@ -320,10 +322,12 @@ pub fn iscatterv(
     begin(me, comm, scatterv_call(me, "MPI_Iscatterv", send, recv, root, comm)?, request)
 }
 
+#[inline(always)]
 fn allgather_send(me: &'static Rank, s: SideArgs) -> MpiResult<Blocks> {
     gather_send(me, s, true)
 }
 
+#[inline(always)]
 fn allgather_call(me: &'static Rank, name: &'static str, send: SideArgs, recv: SideArgs) -> MpiResult<Call> {
     let ty = recv.ty.get::<Type>(me)?;
     let count = recv.count.check()?;
@@ -414,12 +418,14 @@ pub fn iallgatherv(
     begin(me, comm, allgatherv_call(me, "MPI_Iallgatherv", send, recv, comm)?, request)
 }
 
+#[inline(always)]
 fn exchange(name: &'static str, send: Option<Blocks>, recv: Blocks, comm: C) -> Call {
     // in place: the blocks to send lie where those received will be written
     let send = send.unwrap_or_else(|| recv.save(comm.size() as usize));
     moving(name, movement::ALLTOALL, Who::All, Who::All, send, recv)
 }
 
+#[inline(always)]
 fn alltoall_call(
     me: &'static Rank,
     name: &'static str,
