@@ -2,12 +2,14 @@
 //!
 //! * [`launcher`]: `ampirun`: options, exit codes, signals, time limit;
 //! * [`compiler`]: `ampicc` and `ampicxx` with real compilers and build systems;
+//! * [`placement`]: the same results wherever ranks live;
 //! * [`rust`]: programs with rsmpi;
 //! * [`installation`]: a moved tree, the exported names, the example.
 
 mod compiler;
 mod installation;
 mod launcher;
+mod placement;
 mod rust;
 
 use crate::process::{Outcome, run};
@@ -23,7 +25,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 /// All of them.
 pub fn all() -> Vec<Test> {
-    [launcher::ALL, compiler::ALL, rust::ALL, installation::ALL].concat()
+    [launcher::ALL, compiler::ALL, placement::ALL, rust::ALL, installation::ALL].concat()
 }
 
 /// A fresh folder.
