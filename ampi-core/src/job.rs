@@ -8,7 +8,7 @@
 //! ranks=32
 //! mapping=block              block | rr | file:<path>
 //! isolate=image              image | none
-//! stack_bytes=1048576
+//! stack_bytes=8388608
 //! deadlock=report            report | warn | off
 //! tag_output=0
 //! output_filename=           empty: the job's own stdout
@@ -34,8 +34,9 @@ pub const VARIABLE: &str = "AMPI_JOB";
 
 /// As many PEs as one process can have: the table of chares keeps a PE's number in the low bits of an address.
 pub const PES_MAX: usize = 127;
-/// Stack of a rank when nothing else is asked for: 1 MiB.
-pub const STACK_BYTES_DEFAULT: usize = 1 << 20;
+/// Stack of a rank when nothing else is asked for: what a process has on most systems, so that programs with large local
+/// arrays run as they are. Only what is touched takes memory.
+pub const STACK_BYTES_DEFAULT: usize = 8 << 20;
 /// The smallest stack that is accepted: libc's printf of a double alone needs several KiB.
 pub const STACK_BYTES_MIN: usize = 16 << 10;
 /// The largest stack that is accepted.
