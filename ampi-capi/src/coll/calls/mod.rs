@@ -21,6 +21,26 @@ use crate::rank::Rank;
 use std::rc::Rc;
 use std::sync::Arc;
 
+/// The blocking and the nonblocking form of a collective. The expression makes the [`Call`] of either; `name` is the
+/// function's.
+macro_rules! collective {
+    ($(#[$doc:meta])* $blocking:ident $function:literal, $nonblocking:ident $ifunction:literal ($section:literal),
+     |$me:ident, $comm:ident, $name:ident $(, $arg:ident: $ty:ty)* $(,)?| $call:expr) => {
+        $(#[$doc])*
+        #[inline(always)]
+        pub fn $blocking($me: &'static Rank, $($arg: $ty,)* $comm: C) -> MpiResult {
+            let $name = $function;
+            execute($me, $comm, &$call)
+        }
+
+        #[doc = concat!("`", $ifunction, "` — [`", stringify!($blocking), "`], nonblocking. MPI-5.0 §", $section, ".")]
+        pub fn $nonblocking($me: &'static Rank, $($arg: $ty,)* $comm: C, request: OutHandle) -> MpiResult {
+            let $name = $ifunction;
+            begin($me, $comm, $call, request)
+        }
+    };
+}
+
 mod moves;
 mod reduces;
 

@@ -2,15 +2,10 @@
 
 use super::*;
 
-/// `MPI_Barrier` — returns when all members have called it. MPI-5.0 §6.3.
-#[inline(always)]
-pub fn barrier(me: &'static Rank, comm: C) -> MpiResult {
-    execute(me, comm, &Call::new("MPI_Barrier", Operation::Barrier))
-}
-
-/// `MPI_Ibarrier`. MPI-5.0 §6.12.1.
-pub fn ibarrier(me: &'static Rank, comm: C, request: OutHandle) -> MpiResult {
-    begin(me, comm, Call::new("MPI_Ibarrier", Operation::Barrier), request)
+collective! {
+    /// `MPI_Barrier` — returns when all members have called it. MPI-5.0 §6.3.
+    barrier "MPI_Barrier", ibarrier "MPI_Ibarrier" ("6.12.1"),
+    |me, comm, name| Call::new(name, Operation::Barrier)
 }
 
 #[inline(always)]
@@ -22,37 +17,10 @@ fn bcast_call(name: &'static str, buf: UserBuf, count: i64, ty: T, root: InRoot,
     Ok(moving(name, movement::BROADCAST, Who::One(root), Who::All, send, recv))
 }
 
-/// `MPI_Bcast` — `count` elements of `ty` from the root's `buf` to everybody's. MPI-5.0 §6.4.
-pub fn bcast(me: &'static Rank, buf: UserBuf, count: i64, ty: T, root: InRoot, comm: C) -> MpiResult {
-    execute(me, comm, &bcast_call("MPI_Bcast", buf, count, ty, root, comm)?)
-}
-
-/// `MPI_Ibcast`. MPI-5.0 §6.12.2.
-pub fn ibcast(
-    me: &'static Rank,
-    buf: UserBuf,
-    count: i64,
-    ty: T,
-    root: InRoot,
-    comm: C,
-    request: OutHandle,
-) -> MpiResult {
-    begin(me, comm, bcast_call("MPI_Ibcast", buf, count, ty, root, comm)?, request)
-}
-
-/// The member's own contribution to a gather: its send buffer, or nothing (in place, at the root only).
-#[inline(always)]
-fn contribution(send: UserBuf, count: i64, ty: Option<T>, in_place_allowed: bool) -> MpiResult<Blocks> {
-    if send.is_in_place() && in_place_allowed {
-        return Ok(Blocks::None);
-    }
-    match ty {
-        Some(ty) => {
-            check(send, "sendbuf", count, ty)?;
-            Ok(whole(send, count, ty))
-        }
-        None => Ok(Blocks::None),
-    }
+collective! {
+    /// `MPI_Bcast` — `count` elements of `ty` from the root's `buf` to everybody's. MPI-5.0 §6.4.
+    bcast "MPI_Bcast", ibcast "MPI_Ibcast" ("6.12.2"),
+    |me, comm, name, buf: UserBuf, count: i64, ty: T, root: InRoot| bcast_call(name, buf, count, ty, root, comm)?
 }
 
 /// The arguments of one side: buffer, count, datatype. The datatype is looked up only where the side is significant.
@@ -72,13 +40,16 @@ pub struct SideLists<'a> {
     pub ty: LateDatatype,
 }
 
+/// The member's own contribution to a gather: its send buffer, or nothing (in place, at the root only).
 #[inline(always)]
 fn gather_send(me: &'static Rank, s: SideArgs, is_root: bool) -> MpiResult<Blocks> {
     if is_root && s.buf.is_in_place() {
         return Ok(Blocks::None);
     }
     let ty = s.ty.get::<Type>(me)?;
-    contribution(s.buf, s.count.check()?, Some(&ty), false)
+    let count = s.count.check()?;
+    check(s.buf, "sendbuf", count, &ty)?;
+    Ok(whole(s.buf, count, &ty))
 }
 
 fn gather_call(
@@ -104,39 +75,14 @@ fn gather_call(
     Ok(moving(name, movement::GATHER, Who::All, Who::One(root), from, to))
 }
 
-/// `MPI_Gather` — the root receives a block of `recv.count` elements from each member, in rank order. MPI-5.0 §6.5.
-pub fn gather(
-    me: &'static Rank,
-    sendbuf: UserBuf,
-    sendcount: LateCount,
-    sendtype: LateDatatype,
-    recvbuf: UserBuf,
-    recvcount: LateCount,
-    recvtype: LateDatatype,
-    root: InRoot,
-    comm: C,
-) -> MpiResult {
+collective! {
+    /// `MPI_Gather` — the root receives a block of `recv.count` elements from each member, in rank order. MPI-5.0 §6.5.
+    gather "MPI_Gather", igather "MPI_Igather" ("6.12.3"),
+    |me, comm, name, sendbuf: UserBuf, sendcount: LateCount, sendtype: LateDatatype, recvbuf: UserBuf, recvcount: LateCount, recvtype: LateDatatype, root: InRoot| {
     let send = SideArgs { buf: sendbuf, count: sendcount, ty: sendtype };
     let recv = SideArgs { buf: recvbuf, count: recvcount, ty: recvtype };
-    execute(me, comm, &gather_call(me, "MPI_Gather", send, recv, root, comm)?)
-}
-
-/// `MPI_Igather`. MPI-5.0 §6.12.3.
-pub fn igather(
-    me: &'static Rank,
-    sendbuf: UserBuf,
-    sendcount: LateCount,
-    sendtype: LateDatatype,
-    recvbuf: UserBuf,
-    recvcount: LateCount,
-    recvtype: LateDatatype,
-    root: InRoot,
-    comm: C,
-    request: OutHandle,
-) -> MpiResult {
-    let send = SideArgs { buf: sendbuf, count: sendcount, ty: sendtype };
-    let recv = SideArgs { buf: recvbuf, count: recvcount, ty: recvtype };
-    begin(me, comm, gather_call(me, "MPI_Igather", send, recv, root, comm)?, request)
+        gather_call(me, name, send, recv, root, comm)?
+    }
 }
 
 fn gatherv_call(
@@ -159,41 +105,14 @@ fn gatherv_call(
     Ok(moving(name, movement::GATHER, Who::All, Who::One(root), from, to))
 }
 
-/// `MPI_Gatherv` — as gather, block i has `recv.counts[i]` elements at `recv.displs[i]·extent`. MPI-5.0 §6.5.
-pub fn gatherv(
-    me: &'static Rank,
-    sendbuf: UserBuf,
-    sendcount: LateCount,
-    sendtype: LateDatatype,
-    recvbuf: UserBuf,
-    recvcounts: ArrayPoly,
-    recvdispls: ArrayPoly,
-    recvtype: LateDatatype,
-    root: InRoot,
-    comm: C,
-) -> MpiResult {
+collective! {
+    /// `MPI_Gatherv` — as gather, block i has `recv.counts[i]` elements at `recv.displs[i]·extent`. MPI-5.0 §6.5.
+    gatherv "MPI_Gatherv", igatherv "MPI_Igatherv" ("6.12.3"),
+    |me, comm, name, sendbuf: UserBuf, sendcount: LateCount, sendtype: LateDatatype, recvbuf: UserBuf, recvcounts: ArrayPoly, recvdispls: ArrayPoly, recvtype: LateDatatype, root: InRoot| {
     let send = SideArgs { buf: sendbuf, count: sendcount, ty: sendtype };
     let recv = SideLists { buf: recvbuf, counts: recvcounts, displs: recvdispls, ty: recvtype };
-    execute(me, comm, &gatherv_call(me, "MPI_Gatherv", send, recv, root, comm)?)
-}
-
-/// `MPI_Igatherv`. MPI-5.0 §6.12.3.
-pub fn igatherv(
-    me: &'static Rank,
-    sendbuf: UserBuf,
-    sendcount: LateCount,
-    sendtype: LateDatatype,
-    recvbuf: UserBuf,
-    recvcounts: ArrayPoly,
-    recvdispls: ArrayPoly,
-    recvtype: LateDatatype,
-    root: InRoot,
-    comm: C,
-    request: OutHandle,
-) -> MpiResult {
-    let send = SideArgs { buf: sendbuf, count: sendcount, ty: sendtype };
-    let recv = SideLists { buf: recvbuf, counts: recvcounts, displs: recvdispls, ty: recvtype };
-    begin(me, comm, gatherv_call(me, "MPI_Igatherv", send, recv, root, comm)?, request)
+        gatherv_call(me, name, send, recv, root, comm)?
+    }
 }
 
 /// The receive side of a scatter: the member's buffer, or nothing (in place, at the root only).
@@ -230,39 +149,14 @@ fn scatter_call(
     Ok(moving(name, movement::SCATTER, Who::One(root), Who::All, from, to))
 }
 
-/// `MPI_Scatter` — member i receives block i of the root's buffer. MPI-5.0 §6.6.
-pub fn scatter(
-    me: &'static Rank,
-    sendbuf: UserBuf,
-    sendcount: LateCount,
-    sendtype: LateDatatype,
-    recvbuf: UserBuf,
-    recvcount: LateCount,
-    recvtype: LateDatatype,
-    root: InRoot,
-    comm: C,
-) -> MpiResult {
+collective! {
+    /// `MPI_Scatter` — member i receives block i of the root's buffer. MPI-5.0 §6.6.
+    scatter "MPI_Scatter", iscatter "MPI_Iscatter" ("6.12.4"),
+    |me, comm, name, sendbuf: UserBuf, sendcount: LateCount, sendtype: LateDatatype, recvbuf: UserBuf, recvcount: LateCount, recvtype: LateDatatype, root: InRoot| {
     let send = SideArgs { buf: sendbuf, count: sendcount, ty: sendtype };
     let recv = SideArgs { buf: recvbuf, count: recvcount, ty: recvtype };
-    execute(me, comm, &scatter_call(me, "MPI_Scatter", send, recv, root, comm)?)
-}
-
-/// `MPI_Iscatter`. MPI-5.0 §6.12.4.
-pub fn iscatter(
-    me: &'static Rank,
-    sendbuf: UserBuf,
-    sendcount: LateCount,
-    sendtype: LateDatatype,
-    recvbuf: UserBuf,
-    recvcount: LateCount,
-    recvtype: LateDatatype,
-    root: InRoot,
-    comm: C,
-    request: OutHandle,
-) -> MpiResult {
-    let send = SideArgs { buf: sendbuf, count: sendcount, ty: sendtype };
-    let recv = SideArgs { buf: recvbuf, count: recvcount, ty: recvtype };
-    begin(me, comm, scatter_call(me, "MPI_Iscatter", send, recv, root, comm)?, request)
+        scatter_call(me, name, send, recv, root, comm)?
+    }
 }
 
 fn scatterv_call(
@@ -285,41 +179,14 @@ fn scatterv_call(
     Ok(moving(name, movement::SCATTER, Who::One(root), Who::All, from, to))
 }
 
-/// `MPI_Scatterv`. MPI-5.0 §6.6.
-pub fn scatterv(
-    me: &'static Rank,
-    sendbuf: UserBuf,
-    sendcounts: ArrayPoly,
-    senddispls: ArrayPoly,
-    sendtype: LateDatatype,
-    recvbuf: UserBuf,
-    recvcount: LateCount,
-    recvtype: LateDatatype,
-    root: InRoot,
-    comm: C,
-) -> MpiResult {
+collective! {
+    /// `MPI_Scatterv`. MPI-5.0 §6.6.
+    scatterv "MPI_Scatterv", iscatterv "MPI_Iscatterv" ("6.12.4"),
+    |me, comm, name, sendbuf: UserBuf, sendcounts: ArrayPoly, senddispls: ArrayPoly, sendtype: LateDatatype, recvbuf: UserBuf, recvcount: LateCount, recvtype: LateDatatype, root: InRoot| {
     let send = SideLists { buf: sendbuf, counts: sendcounts, displs: senddispls, ty: sendtype };
     let recv = SideArgs { buf: recvbuf, count: recvcount, ty: recvtype };
-    execute(me, comm, &scatterv_call(me, "MPI_Scatterv", send, recv, root, comm)?)
-}
-
-/// `MPI_Iscatterv`. MPI-5.0 §6.12.4.
-pub fn iscatterv(
-    me: &'static Rank,
-    sendbuf: UserBuf,
-    sendcounts: ArrayPoly,
-    senddispls: ArrayPoly,
-    sendtype: LateDatatype,
-    recvbuf: UserBuf,
-    recvcount: LateCount,
-    recvtype: LateDatatype,
-    root: InRoot,
-    comm: C,
-    request: OutHandle,
-) -> MpiResult {
-    let send = SideLists { buf: sendbuf, counts: sendcounts, displs: senddispls, ty: sendtype };
-    let recv = SideArgs { buf: recvbuf, count: recvcount, ty: recvtype };
-    begin(me, comm, scatterv_call(me, "MPI_Iscatterv", send, recv, root, comm)?, request)
+        scatterv_call(me, name, send, recv, root, comm)?
+    }
 }
 
 #[inline(always)]
@@ -337,37 +204,14 @@ fn allgather_call(me: &'static Rank, name: &'static str, send: SideArgs, recv: S
     Ok(moving(name, movement::ALLGATHER, Who::All, Who::All, from, to))
 }
 
-/// `MPI_Allgather` — everybody receives everybody's block. MPI-5.0 §6.7.
-pub fn allgather(
-    me: &'static Rank,
-    sendbuf: UserBuf,
-    sendcount: LateCount,
-    sendtype: LateDatatype,
-    recvbuf: UserBuf,
-    recvcount: LateCount,
-    recvtype: LateDatatype,
-    comm: C,
-) -> MpiResult {
+collective! {
+    /// `MPI_Allgather` — everybody receives everybody's block. MPI-5.0 §6.7.
+    allgather "MPI_Allgather", iallgather "MPI_Iallgather" ("6.12.5"),
+    |me, comm, name, sendbuf: UserBuf, sendcount: LateCount, sendtype: LateDatatype, recvbuf: UserBuf, recvcount: LateCount, recvtype: LateDatatype| {
     let send = SideArgs { buf: sendbuf, count: sendcount, ty: sendtype };
     let recv = SideArgs { buf: recvbuf, count: recvcount, ty: recvtype };
-    execute(me, comm, &allgather_call(me, "MPI_Allgather", send, recv)?)
-}
-
-/// `MPI_Iallgather`. MPI-5.0 §6.12.5.
-pub fn iallgather(
-    me: &'static Rank,
-    sendbuf: UserBuf,
-    sendcount: LateCount,
-    sendtype: LateDatatype,
-    recvbuf: UserBuf,
-    recvcount: LateCount,
-    recvtype: LateDatatype,
-    comm: C,
-    request: OutHandle,
-) -> MpiResult {
-    let send = SideArgs { buf: sendbuf, count: sendcount, ty: sendtype };
-    let recv = SideArgs { buf: recvbuf, count: recvcount, ty: recvtype };
-    begin(me, comm, allgather_call(me, "MPI_Iallgather", send, recv)?, request)
+        allgather_call(me, name, send, recv)?
+    }
 }
 
 fn allgatherv_call(
@@ -383,39 +227,14 @@ fn allgatherv_call(
     Ok(moving(name, movement::ALLGATHER, Who::All, Who::All, from, to))
 }
 
-/// `MPI_Allgatherv`. MPI-5.0 §6.7.
-pub fn allgatherv(
-    me: &'static Rank,
-    sendbuf: UserBuf,
-    sendcount: LateCount,
-    sendtype: LateDatatype,
-    recvbuf: UserBuf,
-    recvcounts: ArrayPoly,
-    recvdispls: ArrayPoly,
-    recvtype: LateDatatype,
-    comm: C,
-) -> MpiResult {
+collective! {
+    /// `MPI_Allgatherv`. MPI-5.0 §6.7.
+    allgatherv "MPI_Allgatherv", iallgatherv "MPI_Iallgatherv" ("6.12.5"),
+    |me, comm, name, sendbuf: UserBuf, sendcount: LateCount, sendtype: LateDatatype, recvbuf: UserBuf, recvcounts: ArrayPoly, recvdispls: ArrayPoly, recvtype: LateDatatype| {
     let send = SideArgs { buf: sendbuf, count: sendcount, ty: sendtype };
     let recv = SideLists { buf: recvbuf, counts: recvcounts, displs: recvdispls, ty: recvtype };
-    execute(me, comm, &allgatherv_call(me, "MPI_Allgatherv", send, recv, comm)?)
-}
-
-/// `MPI_Iallgatherv`. MPI-5.0 §6.12.5.
-pub fn iallgatherv(
-    me: &'static Rank,
-    sendbuf: UserBuf,
-    sendcount: LateCount,
-    sendtype: LateDatatype,
-    recvbuf: UserBuf,
-    recvcounts: ArrayPoly,
-    recvdispls: ArrayPoly,
-    recvtype: LateDatatype,
-    comm: C,
-    request: OutHandle,
-) -> MpiResult {
-    let send = SideArgs { buf: sendbuf, count: sendcount, ty: sendtype };
-    let recv = SideLists { buf: recvbuf, counts: recvcounts, displs: recvdispls, ty: recvtype };
-    begin(me, comm, allgatherv_call(me, "MPI_Iallgatherv", send, recv, comm)?, request)
+        allgatherv_call(me, name, send, recv, comm)?
+    }
 }
 
 #[inline(always)]
@@ -448,37 +267,14 @@ fn alltoall_call(
     Ok(exchange(name, from, equal(recv.buf, count, &ty), comm))
 }
 
-/// `MPI_Alltoall` — block j of member i becomes block i of member j. MPI-5.0 §6.8.
-pub fn alltoall(
-    me: &'static Rank,
-    sendbuf: UserBuf,
-    sendcount: LateCount,
-    sendtype: LateDatatype,
-    recvbuf: UserBuf,
-    recvcount: LateCount,
-    recvtype: LateDatatype,
-    comm: C,
-) -> MpiResult {
+collective! {
+    /// `MPI_Alltoall` — block j of member i becomes block i of member j. MPI-5.0 §6.8.
+    alltoall "MPI_Alltoall", ialltoall "MPI_Ialltoall" ("6.12.6"),
+    |me, comm, name, sendbuf: UserBuf, sendcount: LateCount, sendtype: LateDatatype, recvbuf: UserBuf, recvcount: LateCount, recvtype: LateDatatype| {
     let send = SideArgs { buf: sendbuf, count: sendcount, ty: sendtype };
     let recv = SideArgs { buf: recvbuf, count: recvcount, ty: recvtype };
-    execute(me, comm, &alltoall_call(me, "MPI_Alltoall", send, recv, comm)?)
-}
-
-/// `MPI_Ialltoall`. MPI-5.0 §6.12.6.
-pub fn ialltoall(
-    me: &'static Rank,
-    sendbuf: UserBuf,
-    sendcount: LateCount,
-    sendtype: LateDatatype,
-    recvbuf: UserBuf,
-    recvcount: LateCount,
-    recvtype: LateDatatype,
-    comm: C,
-    request: OutHandle,
-) -> MpiResult {
-    let send = SideArgs { buf: sendbuf, count: sendcount, ty: sendtype };
-    let recv = SideArgs { buf: recvbuf, count: recvcount, ty: recvtype };
-    begin(me, comm, alltoall_call(me, "MPI_Ialltoall", send, recv, comm)?, request)
+        alltoall_call(me, name, send, recv, comm)?
+    }
 }
 
 fn alltoallv_call(
@@ -500,41 +296,14 @@ fn alltoallv_call(
     Ok(exchange(name, from, to, comm))
 }
 
-/// `MPI_Alltoallv`. MPI-5.0 §6.8.
-pub fn alltoallv(
-    me: &'static Rank,
-    sendbuf: UserBuf,
-    sendcounts: ArrayPoly,
-    senddispls: ArrayPoly,
-    sendtype: LateDatatype,
-    recvbuf: UserBuf,
-    recvcounts: ArrayPoly,
-    recvdispls: ArrayPoly,
-    recvtype: LateDatatype,
-    comm: C,
-) -> MpiResult {
+collective! {
+    /// `MPI_Alltoallv`. MPI-5.0 §6.8.
+    alltoallv "MPI_Alltoallv", ialltoallv "MPI_Ialltoallv" ("6.12.6"),
+    |me, comm, name, sendbuf: UserBuf, sendcounts: ArrayPoly, senddispls: ArrayPoly, sendtype: LateDatatype, recvbuf: UserBuf, recvcounts: ArrayPoly, recvdispls: ArrayPoly, recvtype: LateDatatype| {
     let send = SideLists { buf: sendbuf, counts: sendcounts, displs: senddispls, ty: sendtype };
     let recv = SideLists { buf: recvbuf, counts: recvcounts, displs: recvdispls, ty: recvtype };
-    execute(me, comm, &alltoallv_call(me, "MPI_Alltoallv", send, recv, comm)?)
-}
-
-/// `MPI_Ialltoallv`. MPI-5.0 §6.12.6.
-pub fn ialltoallv(
-    me: &'static Rank,
-    sendbuf: UserBuf,
-    sendcounts: ArrayPoly,
-    senddispls: ArrayPoly,
-    sendtype: LateDatatype,
-    recvbuf: UserBuf,
-    recvcounts: ArrayPoly,
-    recvdispls: ArrayPoly,
-    recvtype: LateDatatype,
-    comm: C,
-    request: OutHandle,
-) -> MpiResult {
-    let send = SideLists { buf: sendbuf, counts: sendcounts, displs: senddispls, ty: sendtype };
-    let recv = SideLists { buf: recvbuf, counts: recvcounts, displs: recvdispls, ty: recvtype };
-    begin(me, comm, alltoallv_call(me, "MPI_Ialltoallv", send, recv, comm)?, request)
+        alltoallv_call(me, name, send, recv, comm)?
+    }
 }
 
 /// The arguments of one side of an alltoallw.
@@ -563,39 +332,12 @@ fn alltoallw_call(
     Ok(exchange(name, from, to, comm))
 }
 
-/// `MPI_Alltoallw` — as alltoallv, a datatype for each block, displacements in bytes. MPI-5.0 §6.8.
-pub fn alltoallw(
-    me: &'static Rank,
-    sendbuf: UserBuf,
-    sendcounts: ArrayPoly,
-    senddispls: ArrayPoly,
-    sendtypes: Array<Handle>,
-    recvbuf: UserBuf,
-    recvcounts: ArrayPoly,
-    recvdispls: ArrayPoly,
-    recvtypes: Array<Handle>,
-    comm: C,
-) -> MpiResult {
+collective! {
+    /// `MPI_Alltoallw` — as alltoallv, a datatype for each block, displacements in bytes. MPI-5.0 §6.8.
+    alltoallw "MPI_Alltoallw", ialltoallw "MPI_Ialltoallw" ("6.12.6"),
+    |me, comm, name, sendbuf: UserBuf, sendcounts: ArrayPoly, senddispls: ArrayPoly, sendtypes: Array<Handle>, recvbuf: UserBuf, recvcounts: ArrayPoly, recvdispls: ArrayPoly, recvtypes: Array<Handle>| {
     let send = SideTypes { buf: sendbuf, counts: sendcounts, displs: senddispls, types: sendtypes };
     let recv = SideTypes { buf: recvbuf, counts: recvcounts, displs: recvdispls, types: recvtypes };
-    execute(me, comm, &alltoallw_call(me, "MPI_Alltoallw", send, recv, comm)?)
-}
-
-/// `MPI_Ialltoallw`. MPI-5.0 §6.12.6.
-pub fn ialltoallw(
-    me: &'static Rank,
-    sendbuf: UserBuf,
-    sendcounts: ArrayPoly,
-    senddispls: ArrayPoly,
-    sendtypes: Array<Handle>,
-    recvbuf: UserBuf,
-    recvcounts: ArrayPoly,
-    recvdispls: ArrayPoly,
-    recvtypes: Array<Handle>,
-    comm: C,
-    request: OutHandle,
-) -> MpiResult {
-    let send = SideTypes { buf: sendbuf, counts: sendcounts, displs: senddispls, types: sendtypes };
-    let recv = SideTypes { buf: recvbuf, counts: recvcounts, displs: recvdispls, types: recvtypes };
-    begin(me, comm, alltoallw_call(me, "MPI_Ialltoallw", send, recv, comm)?, request)
+        alltoallw_call(me, name, send, recv, comm)?
+    }
 }

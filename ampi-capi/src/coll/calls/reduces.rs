@@ -48,64 +48,22 @@ fn reduce_call(name: &'static str, a: &ReduceArgs, count: i64, root: InRoot, com
     reduction(name, a, Shape::Reduce(root), count, Err(count), root == comm.rank())
 }
 
-/// `MPI_Reduce` — element by element over all members, to the root. MPI-5.0 §6.9.1.
-pub fn reduce(
-    me: &'static Rank,
-    send: UserBuf,
-    recv: UserBuf,
-    count: i64,
-    ty: T,
-    op: O,
-    root: InRoot,
-    comm: C,
-) -> MpiResult {
+collective! {
+    /// `MPI_Reduce` — element by element over all members, to the root. MPI-5.0 §6.9.1.
+    reduce "MPI_Reduce", ireduce "MPI_Ireduce" ("6.12.7"),
+    |me, comm, name, send: UserBuf, recv: UserBuf, count: i64, ty: T, op: O, root: InRoot| {
     let a = ReduceArgs { send, recv, ty, op };
-    execute(me, comm, &reduce_call("MPI_Reduce", &a, count, root, comm)?)
+        reduce_call(name, &a, count, root, comm)?
+    }
 }
 
-/// `MPI_Ireduce`. MPI-5.0 §6.12.7.
-pub fn ireduce(
-    me: &'static Rank,
-    send: UserBuf,
-    recv: UserBuf,
-    count: i64,
-    ty: T,
-    op: O,
-    root: InRoot,
-    comm: C,
-    request: OutHandle,
-) -> MpiResult {
+collective! {
+    /// `MPI_Allreduce` — as reduce, to everybody. MPI-5.0 §6.9.6.
+    allreduce "MPI_Allreduce", iallreduce "MPI_Iallreduce" ("6.12.8"),
+    |me, comm, name, send: UserBuf, recv: UserBuf, count: i64, ty: T, op: O| {
     let a = ReduceArgs { send, recv, ty, op };
-    begin(me, comm, reduce_call("MPI_Ireduce", &a, count, root, comm)?, request)
-}
-
-/// `MPI_Allreduce` — as reduce, to everybody. MPI-5.0 §6.9.6.
-pub fn allreduce(
-    me: &'static Rank,
-    send: UserBuf,
-    recv: UserBuf,
-    count: i64,
-    ty: T,
-    op: O,
-    comm: C,
-) -> MpiResult {
-    let a = ReduceArgs { send, recv, ty, op };
-    execute(me, comm, &reduction("MPI_Allreduce", &a, Shape::All, count, Err(count), true)?)
-}
-
-/// `MPI_Iallreduce`. MPI-5.0 §6.12.8.
-pub fn iallreduce(
-    me: &'static Rank,
-    send: UserBuf,
-    recv: UserBuf,
-    count: i64,
-    ty: T,
-    op: O,
-    comm: C,
-    request: OutHandle,
-) -> MpiResult {
-    let a = ReduceArgs { send, recv, ty, op };
-    begin(me, comm, reduction("MPI_Iallreduce", &a, Shape::All, count, Err(count), true)?, request)
+        reduction(name, &a, Shape::All, count, Err(count), true)?
+    }
 }
 
 fn block_call(name: &'static str, a: &ReduceArgs, part: i64, comm: C) -> MpiResult<Call> {
@@ -115,33 +73,13 @@ fn block_call(name: &'static str, a: &ReduceArgs, part: i64, comm: C) -> MpiResu
     reduction(name, a, Shape::Scatter, count, Err(part), true)
 }
 
-/// `MPI_Reduce_scatter_block` — reduces `part`·size elements; member i gets the i-th `part`. MPI-5.0 §6.10.1.
-pub fn reduce_scatter_block(
-    me: &'static Rank,
-    send: UserBuf,
-    recv: UserBuf,
-    part: i64,
-    ty: T,
-    op: O,
-    comm: C,
-) -> MpiResult {
+collective! {
+    /// `MPI_Reduce_scatter_block` — reduces `part`·size elements; member i gets the i-th `part`. MPI-5.0 §6.10.1.
+    reduce_scatter_block "MPI_Reduce_scatter_block", ireduce_scatter_block "MPI_Ireduce_scatter_block" ("6.12.9"),
+    |me, comm, name, send: UserBuf, recv: UserBuf, part: i64, ty: T, op: O| {
     let a = ReduceArgs { send, recv, ty, op };
-    execute(me, comm, &block_call("MPI_Reduce_scatter_block", &a, part, comm)?)
-}
-
-/// `MPI_Ireduce_scatter_block`. MPI-5.0 §6.12.9.
-pub fn ireduce_scatter_block(
-    me: &'static Rank,
-    send: UserBuf,
-    recv: UserBuf,
-    part: i64,
-    ty: T,
-    op: O,
-    comm: C,
-    request: OutHandle,
-) -> MpiResult {
-    let a = ReduceArgs { send, recv, ty, op };
-    begin(me, comm, block_call("MPI_Ireduce_scatter_block", &a, part, comm)?, request)
+        block_call(name, &a, part, comm)?
+    }
 }
 
 fn scatter_reduce_call(name: &'static str, a: &ReduceArgs, parts: ArrayPoly, comm: C) -> MpiResult<Call> {
@@ -168,54 +106,22 @@ fn scatter_reduce_call(name: &'static str, a: &ReduceArgs, parts: ArrayPoly, com
     Ok(Call::new(name, Operation::Reduce(r)))
 }
 
-/// `MPI_Reduce_scatter` — as the block form, parts of listed lengths. MPI-5.0 §6.10.2.
-pub fn reduce_scatter(
-    me: &'static Rank,
-    send: UserBuf,
-    recv: UserBuf,
-    parts: ArrayPoly,
-    ty: T,
-    op: O,
-    comm: C,
-) -> MpiResult {
+collective! {
+    /// `MPI_Reduce_scatter` — as the block form, parts of listed lengths. MPI-5.0 §6.10.2.
+    reduce_scatter "MPI_Reduce_scatter", ireduce_scatter "MPI_Ireduce_scatter" ("6.12.10"),
+    |me, comm, name, send: UserBuf, recv: UserBuf, parts: ArrayPoly, ty: T, op: O| {
     let a = ReduceArgs { send, recv, ty, op };
-    execute(me, comm, &scatter_reduce_call("MPI_Reduce_scatter", &a, parts, comm)?)
+        scatter_reduce_call(name, &a, parts, comm)?
+    }
 }
 
-/// `MPI_Ireduce_scatter`. MPI-5.0 §6.12.10.
-pub fn ireduce_scatter(
-    me: &'static Rank,
-    send: UserBuf,
-    recv: UserBuf,
-    parts: ArrayPoly,
-    ty: T,
-    op: O,
-    comm: C,
-    request: OutHandle,
-) -> MpiResult {
+collective! {
+    /// `MPI_Scan` — member r gets the reduction over members 0..=r. MPI-5.0 §6.11.1.
+    scan "MPI_Scan", iscan "MPI_Iscan" ("6.12.11"),
+    |me, comm, name, send: UserBuf, recv: UserBuf, count: i64, ty: T, op: O| {
     let a = ReduceArgs { send, recv, ty, op };
-    begin(me, comm, scatter_reduce_call("MPI_Ireduce_scatter", &a, parts, comm)?, request)
-}
-
-/// `MPI_Scan` — member r gets the reduction over members 0..=r. MPI-5.0 §6.11.1.
-pub fn scan(me: &'static Rank, send: UserBuf, recv: UserBuf, count: i64, ty: T, op: O, comm: C) -> MpiResult {
-    let a = ReduceArgs { send, recv, ty, op };
-    execute(me, comm, &reduction("MPI_Scan", &a, Shape::Scan, count, Err(count), true)?)
-}
-
-/// `MPI_Iscan`. MPI-5.0 §6.12.11.
-pub fn iscan(
-    me: &'static Rank,
-    send: UserBuf,
-    recv: UserBuf,
-    count: i64,
-    ty: T,
-    op: O,
-    comm: C,
-    request: OutHandle,
-) -> MpiResult {
-    let a = ReduceArgs { send, recv, ty, op };
-    begin(me, comm, reduction("MPI_Iscan", &a, Shape::Scan, count, Err(count), true)?, request)
+        reduction(name, &a, Shape::Scan, count, Err(count), true)?
+    }
 }
 
 /// On member 0 the receive buffer of an exclusive scan is not significant, unless it holds the contribution.
@@ -223,33 +129,13 @@ fn exscan_call(name: &'static str, a: &ReduceArgs, count: i64, comm: C) -> MpiRe
     reduction(name, a, Shape::Exscan, count, Err(count), comm.rank() > 0 || a.send.is_in_place())
 }
 
-/// `MPI_Exscan` — member r > 0 gets the reduction over members 0..r. MPI-5.0 §6.11.2.
-pub fn exscan(
-    me: &'static Rank,
-    send: UserBuf,
-    recv: UserBuf,
-    count: i64,
-    ty: T,
-    op: O,
-    comm: C,
-) -> MpiResult {
+collective! {
+    /// `MPI_Exscan` — member r > 0 gets the reduction over members 0..r. MPI-5.0 §6.11.2.
+    exscan "MPI_Exscan", iexscan "MPI_Iexscan" ("6.12.12"),
+    |me, comm, name, send: UserBuf, recv: UserBuf, count: i64, ty: T, op: O| {
     let a = ReduceArgs { send, recv, ty, op };
-    execute(me, comm, &exscan_call("MPI_Exscan", &a, count, comm)?)
-}
-
-/// `MPI_Iexscan`. MPI-5.0 §6.12.12.
-pub fn iexscan(
-    me: &'static Rank,
-    send: UserBuf,
-    recv: UserBuf,
-    count: i64,
-    ty: T,
-    op: O,
-    comm: C,
-    request: OutHandle,
-) -> MpiResult {
-    let a = ReduceArgs { send, recv, ty, op };
-    begin(me, comm, exscan_call("MPI_Iexscan", &a, count, comm)?, request)
+        exscan_call(name, &a, count, comm)?
+    }
 }
 
 /// `MPI_Reduce_local` — `recv[i] = send[i] op recv[i]` in this rank alone. MPI-5.0 §6.9.7.
