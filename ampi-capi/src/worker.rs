@@ -76,7 +76,7 @@ pub fn leave(code: i32) -> ! {
 }
 
 fn handlers() -> Vec<(u8, Handler)> {
-    pt2pt::HANDLERS.into_iter().chain(coll::board::HANDLERS).collect()
+    pt2pt::HANDLERS.into_iter().chain(coll::meeting::HANDLERS).collect()
 }
 
 /// Ends the job because of an error in `rank`.

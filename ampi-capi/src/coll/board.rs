@@ -26,7 +26,7 @@
 //! 3. A rank's sequence numbers are consecutive, so a PE opens boards in order, and its open ones are a window
 //!    `first..first+len`.
 //! 4. Boards belong to their communicator. A PE uses one only while members on it hold the communicator: a blocked member
-//!    through its call, a nonblocking one through [`Open::nonblocking`].
+//!    through its call, a nonblocking one through the list of [`super::meeting::Side`].
 //! 5. A PE has released a board when it has done FINISH and opened the next one (it needs the link no more). The PE that
 //!    releases it last keeps it for reuse.
 //! 6. Guest code (user-defined operations) runs only in the call of the rank that arrives last, never on RUN.
@@ -43,20 +43,11 @@ use super::movement::Plain;
 use super::{Call, Likeness, small};
 use crate::comm::Shared;
 use crate::memory::Address;
-use crate::pt2pt::request::{Outcome, Request};
 use crate::rank::Rank;
-use ampi_core::net::{Delivery, Head};
-use ampi_core::pe::{Chain, Handler, Pe, PeId};
+use ampi_core::pe::PeId;
 use std::cell::{Cell, UnsafeCell};
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
-
-const RUN: u8 = crate::pt2pt::KINDS_USED;
-const FINISH: u8 = RUN + 1;
-
-/// Kinds of messages of this chapter.
-pub const HANDLERS: [(u8, Handler); 2] = [(RUN, on_run), (FINISH, on_finish)];
 
 /// One member's place on a board: a cache line.
 #[derive(Clone, Copy)]
@@ -100,9 +91,9 @@ struct Meeting {
 }
 
 /// A member's call is nonblocking.
-const NONBLOCKING: u8 = 1;
+pub(super) const NONBLOCKING: u8 = 1;
 /// A member's contribution is no small one.
-const LONG: u8 = 2;
+pub(super) const LONG: u8 = 2;
 
 /// The same, for what is off the critical path.
 #[repr(align(128))]
@@ -136,113 +127,6 @@ unsafe impl Sync for Board {}
 // SAFETY: as above; boards are handed from PE to PE.
 unsafe impl Send for Board {}
 
-/// A PE's view of an open board.
-struct Open {
-    board: &'static Board,
-    /// Of the call that came first on this PE, to compare the others with.
-    first: Likeness,
-    arrived: u32,
-    /// What holds of some member here.
-    some: u8,
-    finished: bool,
-    blocked: Chain,
-    nonblocking: Vec<(&'static Rank, &'static Request, Arc<Shared>)>,
-}
-
-/// One PE's side of a communicator.
-#[derive(Default)]
-#[repr(align(128))]
-pub struct Side {
-    first: u64,
-    open: VecDeque<Box<Open>>,
-    /// Boxed, since a blocked member's chain must stay where it is.
-    #[allow(clippy::vec_box)]
-    spare: Vec<Box<Open>>,
-    /// The board that was opened last, `None` before the first; whether this PE has done FINISH for it.
-    newest: Option<&'static Board>,
-    newest_finished: bool,
-    /// Boards that this PE has released last.
-    boards: Vec<&'static Board>,
-}
-
-impl Side {
-    /// The view of board `seq`, which is open or the next to be opened.
-    #[inline(always)]
-    fn at(&mut self, seq: u64, shared: &Arc<Shared>, call: &Call) -> &mut Open {
-        let i = (seq - self.first) as usize;
-        if i == self.open.len() {
-            self.open_next(seq, shared, call);
-        }
-        &mut self.open[i]
-    }
-
-    fn open_next(&mut self, seq: u64, shared: &Arc<Shared>, call: &Call) {
-        let board = match self.newest {
-            None => shared.boards.first(shared, seq),
-            Some(newest) => newest.following(seq, shared, &mut self.boards),
-        };
-        if let Some(newest) = self.newest.replace(board)
-            && self.newest_finished
-        {
-            self.release(newest, shared);
-        }
-        self.newest_finished = false;
-        let first = call.likeness();
-        let open = match self.spare.pop() {
-            Some(mut open) => {
-                (open.board, open.first, open.arrived, open.some, open.finished) =
-                    (board, first, 0, 0, false);
-                open
-            }
-            None => Box::new(Open {
-                board,
-                first,
-                arrived: 0,
-                some: 0,
-                finished: false,
-                blocked: Chain::new(),
-                nonblocking: Vec::new(),
-            }),
-        };
-        self.open.push_back(open);
-    }
-
-    /// This PE is through with `board`.
-    fn release(&mut self, board: &'static Board, shared: &Shared) {
-        let pes = shared.pes_involved();
-        if pes == 1 || board.leaving.pes_released.fetch_add(1, Ordering::AcqRel) + 1 == pes {
-            if self.boards.len() < SPARE_MAX {
-                self.boards.push(board);
-            } else {
-                shared.boards.put(board);
-            }
-        }
-    }
-
-    /// FINISH for board `seq`: its view, which stays where it is until `close_finished`.
-    fn finished(&mut self, seq: u64, shared: &Shared) -> &mut Open {
-        let i = (seq - self.first) as usize;
-        let board = self.open[i].board;
-        if self.newest.is_some_and(|newest| std::ptr::eq(newest, board)) {
-            self.newest_finished = true;
-        } else {
-            self.release(board, shared);
-        }
-        self.open[i].finished = true;
-        &mut self.open[i]
-    }
-
-    fn close_finished(&mut self) {
-        while self.open.front().is_some_and(|front| front.finished) {
-            self.spare.extend(self.open.pop_front());
-            self.first += 1;
-        }
-    }
-}
-
-/// Spare boards that a PE keeps for itself; more go to where all PEs find them.
-const SPARE_MAX: usize = 2;
-
 /// The boards of one communicator, which owns them.
 #[derive(Default)]
 pub struct Boards {
@@ -258,7 +142,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Boards {
     /// The board of the first collective.
-    fn first(&self, shared: &Arc<Shared>, seq: u64) -> &'static Board {
+    pub(super) fn first(&self, shared: &Arc<Shared>, seq: u64) -> &'static Board {
         link(&self.first, seq, shared, &mut Vec::new())
     }
 
@@ -266,7 +150,7 @@ impl Boards {
         locked(&self.spare).pop()
     }
 
-    fn put(&self, board: &'static Board) {
+    pub(super) fn put(&self, board: &'static Board) {
         locked(&self.spare).push(board);
     }
 
@@ -354,7 +238,12 @@ impl Board {
 
     /// The board of the collective after this one; `mine`: spare boards of the calling PE.
     #[inline(always)]
-    fn following(&self, seq: u64, shared: &Arc<Shared>, mine: &mut Vec<&'static Board>) -> &'static Board {
+    pub(super) fn following(
+        &self,
+        seq: u64,
+        shared: &Arc<Shared>,
+        mine: &mut Vec<&'static Board>,
+    ) -> &'static Board {
         link(&self.meeting.next, seq, shared, mine)
     }
 
@@ -393,7 +282,7 @@ impl Board {
     }
 
     #[inline(always)]
-    fn pin(&self, r: usize, call: *const Call, nonblocking: bool, kept: Option<usize>) {
+    pub(super) fn pin(&self, r: usize, call: *const Call, nonblocking: bool, kept: Option<usize>) {
         // SAFETY: invariant 1: only member r's PE writes entry r.
         unsafe {
             let entry = (*self.entries.get()).as_mut_ptr().add(r);
@@ -413,7 +302,7 @@ impl Board {
 
     /// Leaves member `r`'s part of an exchange in its entry.
     #[inline(always)]
-    fn keep_plain(&self, r: usize, plain: Plain) {
+    pub(super) fn keep_plain(&self, r: usize, plain: Plain) {
         // SAFETY: as in `pin`; `kept` is large and aligned enough (checked below).
         unsafe {
             let entry = (*self.entries.get()).as_mut_ptr().add(r);
@@ -488,88 +377,35 @@ impl Board {
     }
 }
 
-/// Takes part in collective number `seq` of `shared` as member `r`. Blocking (`request` is `None`): returns when the
-/// operation is complete for this member. Nonblocking: returns at once; `request` completes later. The caller keeps
-/// `call` in place until then.
-#[inline(always)]
-pub fn meet(
-    me: &'static Rank,
-    shared: &Arc<Shared>,
-    r: u32,
-    seq: u64,
-    call: &Call,
-    request: Option<&'static Request>,
-) {
-    let pe = me.p2p.pe();
-    let here = shared.members_on(pe.id()).len() as u32;
-    let kept = small::bytes(call);
-    // SAFETY: only this PE's thread uses its side; the borrow ends with the block. `blocked` is in a box that stays open
-    // until FINISH, which wakes us.
-    let (board, all_here, blocked) = unsafe {
-        let open = (*shared.side(pe.id()).get()).at(seq, shared, call);
-        if open.first != call.likeness() {
-            super::mismatch(me, call, open.first);
-        }
-        let board = open.board;
-        board.pin(r as usize, call, request.is_some(), kept);
-        match kept {
-            Some(n) => small::keep(call, n, board.kept(r as usize)),
-            None => {
-                open.some |= LONG;
-                if let Some(plain) = call.as_plain() {
-                    board.keep_plain(r as usize, plain);
-                }
-            }
-        }
-        open.arrived += 1;
-        if let Some(q) = request {
-            open.some |= NONBLOCKING;
-            open.nonblocking.push((me, q, shared.clone()));
-        }
-        if open.arrived == here && open.some != 0 {
-            board.meeting.some.fetch_or(open.some, Ordering::Relaxed);
-        }
-        (board, open.arrived == here, &*std::ptr::from_ref(&open.blocked))
-    };
-    if all_here && kept.is_some() {
-        small::combine(board, call, shared.members_on(pe.id()));
-    }
-    if all_here && board.arrive(me, call) {
-        // the last of all: `me` is in its own call, so user-defined operations may run here
-        let small = kept.is_some() && small::execute(board, call);
-        if !small {
-            board.set_result_bytes(small::TOO_LONG);
-        }
-        if small || shared.pes_involved() == 1 || call.is_small(board) {
-            if !small {
-                (0..call.phases()).for_each(|phase| call.run(board, phase, None, call));
-            }
-            tell(pe, board, FINISH, 0);
-            finish(pe, board);
-            if kept.is_some() && request.is_none() {
-                small::take(board, r as usize, call);
-            }
-            return;
-        }
-        tell(pe, board, RUN, 0);
-        match request {
-            None => pe.block_in_after(blocked, || run(pe, board, 0)),
-            Some(_) => run(pe, board, 0),
-        }
-        return;
-    }
-    if request.is_none() {
-        pe.block_in(blocked);
-        if kept.is_some() {
-            small::take(board, r as usize, call);
-        }
-    }
-}
-
 impl Board {
+    #[inline(always)]
+    pub(super) fn seq(&self) -> u64 {
+        self.seq.get()
+    }
+
+    /// Something holds of a member on the calling PE ([`NONBLOCKING`], [`LONG`]); before the PE arrives.
+    #[inline(always)]
+    pub(super) fn note(&self, some: u8) {
+        if some != 0 {
+            self.meeting.some.fetch_or(some, Ordering::Relaxed);
+        }
+    }
+
+    /// One PE more has done its part of a phase; how many that makes, phases before counted.
+    pub(super) fn done(&self) -> u32 {
+        self.leaving.pes_done.fetch_add(1, Ordering::AcqRel) + 1
+    }
+
+    /// The calling PE is through with the board. Is it the last?
+    #[inline(always)]
+    pub(super) fn release(&self) -> bool {
+        let pes = self.shared().pes_involved();
+        pes == 1 || self.leaving.pes_released.fetch_add(1, Ordering::AcqRel) + 1 == pes
+    }
+
     /// All members on the calling PE have arrived. Are they the last?
     #[inline(always)]
-    fn arrive(&self, me: &'static Rank, call: &Call) -> bool {
+    pub(super) fn arrive(&self, me: &'static Rank, call: &Call) -> bool {
         let pes = self.shared().pes_involved();
         if pes == 1 {
             return true;
@@ -582,68 +418,5 @@ impl Board {
             super::mismatch(me, call, Likeness::of_mark((before - others) / others + 1));
         }
         others as u32 + 1 == pes
-    }
-}
-
-/// Sends `kind` to the other PEs that have members.
-fn tell(pe: &Pe, board: &'static Board, kind: u8, phase: u32) {
-    let address = (board as *const Board as u64).to_ne_bytes();
-    for &(other, member) in board.shared().representatives() {
-        if other != pe.id() {
-            let head = Head { dst: member, context: phase, key: 0, kind, inline_len: 8 };
-            pe.send_to(other, &head, &address);
-        }
-    }
-}
-
-fn board_of(d: &Delivery<'_>) -> &'static Board {
-    let address = u64::from_ne_bytes(*d.data.first_chunk().expect("eight bytes"));
-    // SAFETY: put there by `tell`; members of this PE wait for it (invariant 4).
-    unsafe { &*(address as *const Board) }
-}
-
-fn on_run(pe: &'static Pe, _: usize, d: &Delivery<'_>) {
-    run(pe, board_of(d), d.head.context);
-}
-
-fn on_finish(pe: &'static Pe, _: usize, d: &Delivery<'_>) {
-    finish(pe, board_of(d));
-}
-
-/// This PE's part of a phase; the last PE starts the next phase or finishes.
-fn run(pe: &'static Pe, board: &'static Board, phase: u32) {
-    // Count first, read what is needed after: once `pes_done` is full the others may go on.
-    let pes = board.shared().pes_involved();
-    let representative = board.members_on(pe.id()).next().expect("a PE with members");
-    let call = board.call(representative);
-    let phases = call.phases();
-    call.run(board, phase, Some(pe.id()), call);
-    if board.leaving.pes_done.fetch_add(1, Ordering::AcqRel) + 1 == pes * (phase + 1) {
-        if phase + 1 < phases {
-            tell(pe, board, RUN, phase + 1);
-            run(pe, board, phase + 1);
-        } else {
-            tell(pe, board, FINISH, 0);
-            finish(pe, board);
-        }
-    }
-}
-
-/// Releases the members on this PE.
-fn finish(pe: &'static Pe, board: &'static Board) {
-    let shared = board.shared();
-    let side = shared.side(pe.id());
-    let nonblocking = {
-        // SAFETY: only this PE's thread uses its side.
-        let side = unsafe { &mut *side.get() };
-        let open = side.finished(board.seq.get(), shared);
-        pe.wake_chain(&open.blocked);
-        let list = std::mem::take(&mut open.nonblocking);
-        side.close_finished();
-        list
-    };
-    // the last reference to the communicator may be among them: from here on neither board nor side is touched
-    for (rank, request, _shared) in nonblocking {
-        request.complete(rank, Outcome::EMPTY);
     }
 }

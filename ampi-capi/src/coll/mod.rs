@@ -2,7 +2,8 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | [`board`] | how the members meet, who executes |
+//! | [`board`] | where the members meet, who executes |
+//! | [`meeting`] | what a PE does when its ranks arrive, and when it is told to go on |
 //! | [`movement`] | broadcast, gather, scatter, allgather, alltoall: one rule for all |
 //! | `small` | contributions of a few bytes, kept on the board |
 //! | [`reduction`] | reduce, allreduce, reduce_scatter, scan, exscan |
@@ -13,6 +14,7 @@
 
 pub mod board;
 pub mod calls;
+pub mod meeting;
 pub mod movement;
 pub mod reduction;
 mod small;

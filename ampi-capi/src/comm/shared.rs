@@ -4,7 +4,8 @@
 //! `sides[p]` is touched by the thread of PE p only.
 #![allow(unsafe_code)]
 
-use crate::coll::board::{Boards, Side};
+use crate::coll::board::Boards;
+use crate::coll::meeting::Side;
 use crate::group::Group;
 use ampi_core::pe::{Job, PeId};
 use std::cell::UnsafeCell;

@@ -8,7 +8,7 @@
 //! | [`rendezvous`] | long and synchronous messages |
 //! | this file | sending, and what the handlers do with what arrives |
 //! | [`calls`] | the blocking and nonblocking calls |
-//! | [`wait`], [`probe`], [`persistent`], [`bsend`], [`status`] | their chapters' calls |
+//! | [`wait`], [`inquire`], [`probe`], [`persistent`], [`bsend`], [`status`] | their chapters' calls |
 //!
 //! A message to a rank of the same PE is matched at the sender and copied once, straight into the posted buffer. To
 //! another PE it travels in a cell (up to 40 bytes), in a pooled buffer (up to 16 KiB), or by [`rendezvous`]. One path per
@@ -16,6 +16,7 @@
 
 pub mod bsend;
 pub mod calls;
+pub mod inquire;
 pub mod message;
 pub mod persistent;
 pub mod probe;
@@ -27,6 +28,7 @@ pub mod wait;
 
 pub use bsend::{bsend, bsend_init, buffer_attach, buffer_detach, buffer_flush, ibsend};
 pub use calls::*;
+pub use inquire::*;
 pub use persistent::*;
 pub use probe::*;
 pub use wait::*;

@@ -4,7 +4,7 @@
 //! is in [`moves`], reductions in [`reduces`]; here is what they share.
 #![allow(clippy::too_many_arguments)] // they are the standard's
 
-use super::board::meet;
+use super::meeting::meet;
 use super::movement::{self, Blocks, List, Movement, Who};
 use super::reduction::{How, Reduction, Shape};
 use super::{Call, Operation};
