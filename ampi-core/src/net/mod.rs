@@ -47,6 +47,6 @@ impl Delivery<'_> {
 pub trait Link {
     /// Puts one cell; false when there is no room.
     fn put(&self, head: &Head, payload: &[u8]) -> bool;
-    /// Hands at most `max` cells that are here to `take`; returns how many.
-    fn poll(&self, max: u32, take: &mut dyn FnMut(&Delivery<'_>)) -> u32;
+    /// Hands cells that are here to `take`, at most `max` and until it returns false; returns how many.
+    fn poll(&self, max: u32, take: &mut dyn FnMut(&Delivery<'_>) -> bool) -> u32;
 }

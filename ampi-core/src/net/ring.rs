@@ -119,9 +119,10 @@ impl Tx {
 }
 
 impl Rx {
-    /// Hands at most `max` cells to `take`.
+    /// Hands at most `max` cells to `take`, which says whether it wants the next one, too: merely looking at a cell takes
+    /// its line away from a sender that is about to write it.
     #[inline(always)]
-    pub fn poll(&self, max: u32, mut take: impl FnMut(&Delivery<'_>)) -> u32 {
+    pub fn poll(&self, max: u32, mut take: impl FnMut(&Delivery<'_>) -> bool) -> u32 {
         let mut n = 0;
         while n < max {
             let at = self.head.get();
@@ -131,7 +132,7 @@ impl Rx {
                 break;
             }
             self.head.set(next);
-            slot.body.with(|b| {
+            let more = slot.body.with(|b| {
                 // SAFETY: invariant 2: `seq` said that the cell is full; the producer will not touch it before
                 // `consumed` passes it, which happens below.
                 let b = unsafe { &*b };
@@ -142,12 +143,15 @@ impl Rx {
                     kind: b.kind_len as u8,
                     inline_len: (b.kind_len >> 8) as u8,
                 };
-                take(&Delivery { head, data: &b.data });
+                take(&Delivery { head, data: &b.data })
             });
             if next.is_multiple_of(CAPACITY / 4) {
                 self.ring.consumed.0.store(next, Ordering::Release);
             }
             n += 1;
+            if !more {
+                break;
+            }
         }
         n
     }
@@ -190,7 +194,7 @@ impl Link for Port {
     fn put(&self, head: &Head, payload: &[u8]) -> bool {
         self.tx.put(head, payload)
     }
-    fn poll(&self, max: u32, take: &mut dyn FnMut(&Delivery<'_>)) -> u32 {
+    fn poll(&self, max: u32, take: &mut dyn FnMut(&Delivery<'_>) -> bool) -> u32 {
         self.rx.poll(max, take)
     }
 }
@@ -212,7 +216,12 @@ mod tests {
         }
         assert!(!tx.put(&head(99), &[]));
         let mut seen = vec![];
-        assert_eq!(rx.poll(CAPACITY / 4, |d| seen.push((d.head.key, d.payload().to_vec()))), CAPACITY / 4);
+        let keep = |d: &Delivery<'_>, seen: &mut Vec<_>| seen.push((d.head.key, d.payload().to_vec()));
+        let got = rx.poll(CAPACITY, |d| {
+            keep(d, &mut seen);
+            seen.len() < CAPACITY as usize / 4
+        });
+        assert_eq!(got, CAPACITY / 4);
         assert!(tx.put(&head(64), &[]));
         assert_eq!(seen[3], (3, 3u64.to_ne_bytes().to_vec()));
     }
@@ -235,6 +244,7 @@ mod tests {
                 assert_eq!(d.head.key, expect);
                 assert_eq!(d.payload(), expect.to_ne_bytes());
                 expect += 1;
+                true
             }) == 0
             {
                 std::thread::yield_now();
@@ -265,6 +275,7 @@ mod tests {
                     assert_eq!(d.head.key, expect);
                     assert_eq!(d.payload(), expect.to_ne_bytes());
                     expect += 1;
+                    true
                 }) == 0
                 {
                     loom::thread::yield_now();

@@ -156,7 +156,7 @@ impl Pe {
     pub fn suspend(&self, me: &'static Task) {
         let mut idle = super::idle::Spin::default();
         loop {
-            let got = self.progress(1);
+            let got = self.take_in(TURN_CELLS, || self.ready.is_empty());
             if self.next_timer_ns.get() != u64::MAX {
                 self.fire_timers();
             }
@@ -236,9 +236,18 @@ impl Pe {
     /// Hands at most `max` messages from each peer to their handlers; returns how many.
     #[inline(always)]
     pub fn progress(&self, max: u32) -> u32 {
+        self.take_in(max, || true)
+    }
+
+    /// As [`Pe::progress`], from each peer only as long as `more` says so after a message.
+    #[inline(always)]
+    fn take_in(&self, max: u32, more: impl Fn() -> bool) -> u32 {
         let mut n = 0;
         for peer in &self.peers {
-            n += peer.port.rx.poll(max, |d| self.take(d));
+            n += peer.port.rx.poll(max, |d| {
+                self.take(d);
+                more()
+            });
             if peer.overflowing.get() {
                 n += self.flush(peer);
             }
@@ -341,6 +350,8 @@ impl Pe {
     }
 }
 
+/// Messages from a peer that are taken in one after the other while nobody is ready to run.
+const TURN_CELLS: u32 = 32;
 /// Lines that [`Task::expect`] stands for.
 const EXPECTED_LINES: usize = 3;
 

@@ -71,6 +71,7 @@ fn model(fenced: bool) {
             rx.poll(2, |d| {
                 assert_eq!(d.head.key, expect);
                 expect += 1;
+                true
             });
             if expect < MESSAGES {
                 sleeper.sleep_until_woken(&rx, fenced);
