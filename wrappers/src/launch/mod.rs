@@ -7,6 +7,8 @@
 //! * [`options`]: one table of every option: its names in the worlds of MPICH, Open MPI and Charm++, and what it does;
 //! * [`words`]: the command line by that table;
 //! * [`plan`]: what was asked for, as a job: how many ranks, on how many PEs;
+//! * [`place`]: where the processes of a job on several hosts go;
+//! * [`programs`]: several programs in one job;
 //! * [`program`]: find the program as a shell would;
 //! * [`child`]: start the worker, hand on signals, keep the time limit, tell the end;
 //! * [`help`]: `--help`, printed from the table.
@@ -14,8 +16,10 @@
 pub mod child;
 pub mod help;
 pub mod options;
+pub mod place;
 pub mod plan;
 pub mod program;
+pub mod programs;
 pub mod words;
 
 use crate::layout::Layout;
