@@ -72,7 +72,7 @@ impl Placement {
 }
 
 /// Most processes of a job: a slip is told instead of filling the memory.
-const PROCESSES_MAX: usize = 1 << 20;
+const PROCESSES_MAX: usize = 1 << 16;
 
 /// Makes the plan.
 pub fn spread(hosts: Vec<Host>, wish: &Wish) -> Result<Placement, Refusal> {
@@ -287,7 +287,7 @@ mod tests {
             ("h1", None, None, Some((Per::Socket, 1)), "how many sockets h1 has is not known"),
             ("h1", None, None, Some((Per::Core, 1)), "how many cores h1 has is not known"),
             ("h1", Some(200), None, None, "200 PEs on h1 are too many for one process"),
-            ("h1", Some(1 << 24), Some(1), None, "processes are more than 1048576"),
+            ("h1", Some(1 << 24), Some(1), None, "processes are more than 65536"),
         ] {
             let told = told(hosts(list), pes, ppn, per);
             assert!(told.contains(why), "{list}: {told}");
