@@ -1,12 +1,15 @@
-//! The clients of `pmi` under real process managers: MPICH's hydra (PMI-1 over a descriptor and over a port, PMI-2) and Open
-//! MPI's mpirun (PMIx). A launcher that is not installed is skipped with a printed reason.
+//! The clients of `pmi` under real process managers: MPICH's hydra (PMI-1 over a descriptor and over a port, PMI-2), Open
+//! MPI's mpirun (PMIx), and a Slurm of two nodes that the test starts itself. What is not installed is skipped with a
+//! printed reason.
+
+mod slurm;
 
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
 
-const LIMIT: Duration = Duration::from_secs(60);
+/// Words of `timeout`: a job that takes longer hangs.
+const LIMIT: [&str; 3] = ["-k", "1", "30"];
 
 /// `examples/pmi_peer.rs`, built once.
 fn peer() -> &'static PathBuf {
@@ -35,21 +38,15 @@ fn launcher(names: &[&'static str], test: &str) -> Option<&'static str> {
     found.copied()
 }
 
-/// Runs a job to its end, which must come in time; standard error goes along with standard output.
+/// Runs a job to its end, which must come in time.
 fn run(launcher: &str, words: &[&str], peer_words: &[&str]) -> Output {
-    let mut command = Command::new(launcher);
-    command.args(words).arg(peer()).args(peer_words);
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let started = Instant::now();
-    let mut child = command.spawn().unwrap();
-    while child.try_wait().unwrap().is_none() {
-        if started.elapsed() > LIMIT {
-            let _ = child.kill();
-            panic!("{launcher} {words:?} did not end; {:?}", child.wait_with_output());
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    child.wait_with_output().unwrap()
+    finish(Command::new("timeout").args(LIMIT).arg(launcher).args(words).arg(peer()).args(peer_words))
+}
+
+fn finish(command: &mut Command) -> Output {
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    assert_ne!(output.status.code(), Some(124), "it did not end: {command:?}, {output:?}");
+    output
 }
 
 /// Every process saw what every other published.
@@ -114,6 +111,36 @@ fn pmix_abort_ends_the_job() {
     let words = [OPENMPI_WORDS, &["-np", "2"]].concat();
     let output = run(mpirun, &words, &["pmix", "abort"]);
     assert_eq!(output.status.code(), Some(7), "{output:?}");
+}
+
+#[test]
+fn pmi_under_slurm() {
+    let slurm = match slurm::Slurm::up("pmi") {
+        Ok(slurm) => slurm,
+        Err(why) => return println!("pmi_under_slurm is skipped: {why}"),
+    };
+    let srun = |words: &[&str], peer_words: &[&str]| {
+        finish(slurm.command("timeout").args(LIMIT).arg("srun").args(words).arg(peer()).args(peer_words))
+    };
+    // Two tasks on the first node, one on the second.
+    let spread = ["-N2", "-n3"];
+    let hosts = "Some([0, 0, 1])";
+    check(&srun(&[&["--mpi=pmi2"], &spread[..]].concat(), &[]), "PMI-2", 3, hosts);
+    check(&srun(&[&["--mpi=pmi2"], &spread[..]].concat(), &["pmi1"]), "PMI-1", 3, hosts);
+    let kinds = slurm.command("srun").arg("--mpi=list").output().unwrap();
+    if String::from_utf8_lossy(&[kinds.stdout, kinds.stderr].concat()).contains("pmix") {
+        check(&srun(&[&["--mpi=pmix"], &spread[..]].concat(), &[]), "PMIx", 3, hosts);
+        assert!(!srun(&["--mpi=pmix", "-n2"], &["pmix", "abort"]).status.success());
+    } else {
+        println!("PMIx under Slurm is skipped: this Slurm has no plugin for it");
+    }
+    assert!(!srun(&["--mpi=pmi2", "-n2"], &["pmi2", "abort"]).status.success());
+    let output = srun(&[&["--mpi=none"], &spread[..]].concat(), &[]);
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success(), "{output:?}");
+    assert!(text.contains("of the 3 of Slurm's step") && text.contains("srun --mpi=pmi2"), "{text}");
+    // One task is no crowd.
+    assert_eq!(srun(&["-n1"], &[]).stdout, b"alone\n");
 }
 
 #[test]

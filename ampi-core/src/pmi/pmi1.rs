@@ -20,6 +20,10 @@ use crate::error::{Error, Result};
 use std::time::Duration;
 
 const NAME: &str = "PMI-1";
+/// Slurm reads requests of up to 1024 characters; of a longer one it answers nothing.
+const LINE_CHARS_MAX: usize = 1000;
+/// The longest key on the board.
+const KEY_CHARS_MAX: usize = 64;
 
 /// A connection that speaks PMI-1.
 pub struct Pmi1 {
@@ -75,14 +79,15 @@ impl Pmi1 {
     fn init(&mut self) -> Result<()> {
         self.request("cmd=init pmi_version=1 pmi_subversion=1", "response_to_init", ANSWER)?;
         let maxes = self.request("cmd=get_maxes", "maxes", ANSWER)?;
-        // One less than promised: hydra keeps 1023 of 1024 characters.
-        let longest = maxes.number("vallen_max").unwrap_or(1024).clamp(32, 1 << 16);
-        self.text_max = longest - 1;
         let name = self.request("cmd=get_my_kvsname", "my_kvsname", ANSWER)?;
         match name.get("kvsname") {
             Some(name) => self.board = name.to_string(),
             None => return Err(self.unexpected("cmd=get_my_kvsname", &name)),
         }
+        // One less than promised: hydra keeps 1023 of 1024 characters.
+        let longest = maxes.number("vallen_max").unwrap_or(1024).saturating_sub(1);
+        let around = "cmd=put kvsname= key= value=".len() + self.board.len() + KEY_CHARS_MAX;
+        self.text_max = longest.min(LINE_CHARS_MAX.saturating_sub(around)).max(32);
         Ok(())
     }
 
@@ -330,8 +335,8 @@ mod tests {
         < cmd=put_result rc=0
         > cmd=put kvsname=7.0 key=ampi-wire-0.1 value={}
         < cmd=put_result rc=0",
-                digits(507),
-                digits(93)
+                digits(448),
+                digits(152)
             ),
             0,
             1,

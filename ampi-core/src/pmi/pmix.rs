@@ -17,8 +17,8 @@
 //! passed lives until the call returns; what PMIx_Get allocates is freed here, with `free` as its header does.
 #![allow(unsafe_code)]
 
-use super::Client;
 use super::value;
+use super::{Client, mapping};
 use crate::error::{Error, Result};
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::mem::size_of;
@@ -292,15 +292,21 @@ impl Client for Pmix {
     }
 
     fn hosts(&mut self) -> Result<Option<Vec<usize>>> {
-        let mut hosts = Vec::with_capacity(self.size);
+        // A number per process (Open MPI, PRRTE), or one text for all (Slurm). A server that has neither is no failure.
+        let mut numbers = Vec::with_capacity(self.size);
         for rank in 0..self.size {
             match self.get(self.process(rank as u32), c"pmix.nodeid") {
-                Ok(Some(Got::Number(host))) => hosts.push(host),
-                // A server that does not know is no failure: the processes find out themselves.
-                _ => return Ok(None),
+                Ok(Some(Got::Number(host))) => numbers.push(host),
+                _ => break,
             }
         }
-        Ok(Some(hosts))
+        if numbers.len() == self.size {
+            return Ok(Some(numbers));
+        }
+        match self.get(self.process(WILDCARD), c"pmix.anlmap") {
+            Ok(Some(Got::Text(text))) => Ok(mapping::hosts(&text, self.size)),
+            _ => Ok(None),
+        }
     }
 
     fn publish(&mut self, key: &str, bytes: &[u8]) -> Result<()> {
