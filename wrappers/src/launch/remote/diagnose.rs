@@ -81,10 +81,15 @@ pub fn sentence(ended: &Ended<'_>) -> String {
         return format!("{shell} to {host} failed{because}");
     }
     let agent = ended.agent.display();
-    match code {
-        127 => format!(
+    let missing = || {
+        format!(
             "{host} has no {agent}; the same version of Adaptive MPI must be at the same place on every host"
-        ),
+        )
+    };
+    match code {
+        127 => missing(),
+        // srun has no code of its own for it.
+        _ if ended.stderr.contains("execve()") && ended.stderr.contains("No such file") => missing(),
         126 => format!("{agent} cannot be run on {host} (another kind of processor?){because}"),
         0 => format!(
             "{shell} to {host} ended at once without running anything; do the start-up files of the shell there call exit?"
@@ -168,6 +173,23 @@ mod tests {
             (1, "This account is currently not available.\n", "exit code 1: This account is currently"),
         ] {
             let told = tell(&Shell::Ssh, Some(code), None, stderr, false);
+            assert!(told.contains(part), "{told}");
+        }
+    }
+
+    #[test]
+    fn failures_of_srun() {
+        for (stderr, part) in [
+            (
+                "slurmstepd: error: execve(): /opt/bin/ampirun: No such file or directory\nsrun: error: n1: task 0: Exited with exit code 2\n",
+                "me@h2 has no /opt/bin/ampirun",
+            ),
+            (
+                "srun: error: Unable to create step for job 7: Requested node configuration is not available\n",
+                "srun to me@h2 ended with exit code 2: srun: error: Unable to create step for job 7",
+            ),
+        ] {
+            let told = tell(&Shell::Srun, Some(2), None, stderr, false);
             assert!(told.contains(part), "{told}");
         }
     }

@@ -1,8 +1,9 @@
-//! Which command opens the way to a host: `--launcher ssh`, `rsh`, or words of the user's own.
+//! Which command opens the way to a host: `--launcher ssh`, `rsh`, `srun`, or words of the user's own.
 //!
 //! ```text
 //! ssh -T -x -o BatchMode=yes … h2   exec /opt/ampi/bin/ampirun --remote-agent
 //! rsh h2                            exec /opt/ampi/bin/ampirun --remote-agent
+//! srun --nodelist=h2 …  /opt/ampi/bin/ampirun --remote-agent          inside a Slurm allocation: no shell there
 //! lxc-attach -n h2 …                with words of one's own, host and line come last
 //! ```
 //!
@@ -25,6 +26,8 @@ pub enum Shell {
     #[default]
     Ssh,
     Rsh,
+    /// A step of one task in the Slurm allocation that this process is in.
+    Srun,
     /// A command and its first words.
     Words(Vec<OsString>),
 }
@@ -44,6 +47,18 @@ const SSH: [&str; 10] = [
     "ServerAliveCountMax=3",
 ];
 
+/// Options of every srun: one task that may use all of the node's share of the allocation, beside other steps; our own
+/// binding in place of Slurm's; and no PMI, which is for processes that find each other without a launcher.
+const SRUN: [&str; 7] = [
+    "--nodes=1",
+    "--ntasks=1",
+    "--overlap",
+    "--whole",
+    "--cpu-bind=none",
+    "--mpi=none",
+    "--kill-on-bad-exit=0",
+];
+
 impl Shell {
     /// The value of `--launcher` (Charm++: `++remote-shell`).
     pub fn parse(source: &str, value: &str) -> Result<Shell, Refusal> {
@@ -51,6 +66,7 @@ impl Shell {
         match words.first().and_then(|w| w.to_str()) {
             Some("ssh") if words.len() == 1 => Ok(Shell::Ssh),
             Some("rsh") if words.len() == 1 => Ok(Shell::Rsh),
+            Some("srun" | "slurm") if words.len() == 1 => Ok(Shell::Srun),
             None if words.is_empty() => Err(Refusal::usage(format!("{source}: no command is named"))),
             _ => Ok(Shell::Words(words)),
         }
@@ -61,6 +77,7 @@ impl Shell {
         match self {
             Shell::Ssh => "ssh".into(),
             Shell::Rsh => "rsh".into(),
+            Shell::Srun => "srun".into(),
             Shell::Words(words) => {
                 words.first().map(|w| w.to_string_lossy().into_owned()).unwrap_or_default()
             }
@@ -70,6 +87,13 @@ impl Shell {
     /// The words that run the agent at `agent` on `host`.
     pub fn words(&self, host: &str, agent: &Path) -> Vec<OsString> {
         let mut words: Vec<OsString> = match self {
+            Shell::Srun => {
+                let mut words: Vec<OsString> =
+                    std::iter::once("srun").chain(SRUN).map(OsString::from).collect();
+                words.push(format!("--nodelist={host}").into());
+                words.extend([agent.into(), AGENT_WORD.into()]);
+                return words;
+            }
             Shell::Ssh => std::iter::once("ssh").chain(SSH).map(OsString::from).collect(),
             Shell::Rsh => vec!["rsh".into()],
             Shell::Words(words) => words.clone(),
@@ -115,6 +139,9 @@ mod tests {
         assert!(ssh.starts_with("ssh|-T|-x|-o|BatchMode=yes|") && ssh.ends_with(line), "{ssh}");
         assert_eq!(words("rsh"), format!("rsh|{line}"));
         assert_eq!(words("ssh -p 2222 -i 'my key'"), format!("ssh|-p|2222|-i|my key|{line}"));
+        let srun = words("srun");
+        assert!(srun.starts_with("srun|--nodes=1|"), "{srun}");
+        assert!(srun.ends_with("|--nodelist=h2|/opt/my ampi/ampirun|--remote-agent"), "{srun}");
         assert_eq!(Shell::parse("--launcher", "/bin/my-ssh x").unwrap().name(), "/bin/my-ssh");
     }
 
