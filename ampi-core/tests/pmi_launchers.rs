@@ -106,6 +106,13 @@ fn pmix_under_open_mpi() {
 }
 
 #[test]
+fn pmix_under_prrte() {
+    let Some(prterun) = launcher(&["prterun"], "pmix_under_prrte") else { return };
+    let words = ["--allow-run-as-root", "--map-by", ":OVERSUBSCRIBE", "--bind-to", "none", "-n", "3"];
+    check(&run(prterun, &words, &[]), "PMIx", 3, "Some([0, 0, 0])");
+}
+
+#[test]
 fn pmix_abort_ends_the_job() {
     let Some(mpirun) = launcher(&["mpirun.openmpi"], "pmix_abort_ends_the_job") else { return };
     let words = [OPENMPI_WORDS, &["-np", "2"]].concat();

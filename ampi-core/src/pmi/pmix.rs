@@ -9,7 +9,8 @@
 //! ```
 //!
 //! 1. The layouts hold for the versions that [`known`] accepts; others are refused before any structure is passed.
-//! 2. Values travel as strings of hexadecimal digits: every version of a server hands strings on whole.
+//! 2. Values travel as strings of hexadecimal digits of at most [`TEXT_MAX`]: longer ones are compressed on the way, and
+//!    PMIx 5 hands them out so.
 //! 3. What a fence collects is looked up with `pmix.immediate`: a key that nobody put is not waited for.
 //!
 //! # Safety
@@ -17,7 +18,7 @@
 //! passed lives until the call returns; what PMIx_Get allocates is freed here, with `free` as its header does.
 #![allow(unsafe_code)]
 
-use super::value;
+use super::value::{self, Board};
 use super::{Client, mapping};
 use crate::error::{Error, Result};
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
@@ -30,6 +31,8 @@ const LIBRARIES: [&CStr; 2] = [c"libpmix.so.2", c"libpmix.so"];
 const SUCCESS: c_int = 0;
 const UNREACHABLE: c_int = -25;
 const NOT_FOUND: c_int = -46;
+/// Far below what any version compresses (4096).
+const TEXT_MAX: usize = 1000;
 /// All processes of a namespace.
 const WILDCARD: u32 = u32::MAX - 1;
 /// Seen by processes of all hosts.
@@ -272,10 +275,40 @@ fn flag(name: &CStr) -> Info {
     info
 }
 
-/// `key` as the library wants it; keys of applications must not begin with "pmix".
-fn own_key(key: &str) -> Result<CString> {
-    value::check(key, &[])?;
-    CString::new(format!("ampi-{key}")).map_err(|_| failure(format!("the key {key} holds a zero byte")))
+/// What process `rank` put: the library keeps a board per process.
+struct At<'a> {
+    client: &'a Pmix,
+    rank: usize,
+}
+
+impl Board for At<'_> {
+    fn text_max(&self) -> usize {
+        TEXT_MAX
+    }
+
+    fn put(&mut self, key: &str, text: &str) -> Result<()> {
+        let (name, text) = (c_text(key)?, c_text(text)?);
+        let mut data = Data { whole: [0; 3] };
+        data.string = text.as_ptr().cast_mut();
+        let mut value = Value { kind: TYPE_STRING, data };
+        // SAFETY: the library copies key and value before it returns and writes to neither.
+        let status = unsafe { (self.client.library.put)(SCOPE_GLOBAL, name.as_ptr(), &mut value) };
+        self.client.check("PMIx_Put", status)
+    }
+
+    fn get(&mut self, key: &str) -> Result<Option<String>> {
+        match self.client.get(self.client.process(self.rank as u32), &c_text(key)?)? {
+            None => Ok(None),
+            Some(Got::Text(text)) => Ok(Some(text)),
+            Some(Got::Number(_) | Got::Other) => {
+                Err(failure(format!("what process {} published as {key} is no text any more", self.rank)))
+            }
+        }
+    }
+}
+
+fn c_text(text: &str) -> Result<CString> {
+    CString::new(text).map_err(|_| failure(format!("the text {text:?} holds a zero byte")))
 }
 
 impl Client for Pmix {
@@ -310,18 +343,8 @@ impl Client for Pmix {
     }
 
     fn publish(&mut self, key: &str, bytes: &[u8]) -> Result<()> {
-        value::check(key, bytes)?;
-        let name = own_key(key)?;
-        let [text] = &value::pieces(bytes, usize::MAX)[..] else {
-            return Err(failure(format!("the value of {key} did not fit into one text")));
-        };
-        let text = CString::new(text.as_str()).map_err(|_| failure("a text with a zero byte".into()))?;
-        let mut data = Data { whole: [0; 3] };
-        data.string = text.as_ptr().cast_mut();
-        let mut value = Value { kind: TYPE_STRING, data };
-        // SAFETY: the library copies key and value before it returns and writes to neither.
-        let status = unsafe { (self.library.put)(SCOPE_GLOBAL, name.as_ptr(), &mut value) };
-        self.check("PMIx_Put", status)
+        let rank = self.rank();
+        value::publish(&mut At { client: self, rank }, rank, key, bytes)
     }
 
     fn fence(&mut self) -> Result<()> {
@@ -338,12 +361,7 @@ impl Client for Pmix {
         if rank >= self.size {
             return Ok(None);
         }
-        let damaged = || failure(format!("what process {rank} published as {key} came back damaged"));
-        match self.get(self.process(rank as u32), &own_key(key)?)? {
-            None => Ok(None),
-            Some(Got::Text(text)) => value::joined(&[text]).map(Some).ok_or_else(damaged),
-            Some(_) => Err(damaged()),
-        }
+        value::lookup(&mut At { client: self, rank }, rank, key)
     }
 
     fn abort(&mut self, code: u8, why: &str) -> Result<()> {
@@ -384,14 +402,12 @@ mod tests {
     }
 
     #[test]
-    fn pmix_keys_and_values_fit() {
-        assert_eq!(own_key("wire").unwrap().as_bytes(), b"ampi-wire");
-        assert!(own_key("a b").is_err());
-        assert_eq!(value::pieces(&vec![7; value::VALUE_BYTES_MAX], usize::MAX).len(), 1);
+    fn pmix_attributes_are_laid_out_as_the_header_says() {
         let info = flag(c"pmix.collect");
         assert_eq!(info.key[..5].iter().map(|c| *c as u8).collect::<Vec<_>>(), b"pmix.");
         // SAFETY: just made as a bool; all bytes of the union are set.
         assert!(unsafe { info.value.data.flag });
         assert_eq!(info.value.kind, TYPE_BOOL);
+        assert!(c_text("a\0b").is_err());
     }
 }
