@@ -9,6 +9,8 @@ pub enum Error {
     Load { path: String, why: String },
     /// Memory could not be reserved or mapped.
     Memory { what: String, why: String },
+    /// Whoever started this process (`srun`, `mpiexec`) does not answer as it should.
+    Launcher { who: String, why: String },
     /// A setting is wrong.
     Setting { name: String, why: String },
 }
@@ -20,6 +22,7 @@ impl fmt::Display for Error {
         match self {
             Error::Load { path, why } => write!(f, "cannot load {path}: {why}"),
             Error::Memory { what, why } => write!(f, "no memory for {what}: {why}"),
+            Error::Launcher { who, why } => write!(f, "{who}: {why}"),
             Error::Setting { name, why } => write!(f, "{name}: {why}"),
         }
     }

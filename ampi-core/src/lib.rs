@@ -6,6 +6,7 @@
 //! |---|---|
 //! | [`error`] | the crate's one error type |
 //! | [`job`] | what a job is started with, between launcher and worker |
+//! | [`pmi`] | processes that somebody else started: who they are, and how they find each other |
 //! | [`current`] | which guest, task and PE this code runs for: a few words found through the FS base |
 //! | [`arena`] | the reserved address range: slots, stacks, per-rank heaps |
 //! | [`image`] | the ELF loader: private images, their libc, their start and end |
@@ -21,3 +22,4 @@ pub mod image;
 pub mod job;
 pub mod net;
 pub mod pe;
+pub mod pmi;

@@ -131,7 +131,7 @@ fn send(child: &Child, signal: i32) {
 }
 
 /// Ends the processes that ranks of a failed job left behind. After a job that ended well they may go on, as daemons do.
-fn sweep() {
+pub(super) fn sweep() {
     let own = std::process::id();
     for _ in 0..100 {
         let children =

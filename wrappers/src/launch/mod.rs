@@ -7,15 +7,21 @@
 //! * [`options`]: one table of every option: its names in the worlds of MPICH, Open MPI and Charm++, and what it does;
 //! * [`words`]: the command line by that table;
 //! * [`plan`]: what was asked for, as a job: how many ranks, on how many PEs;
+//! * [`place`]: where the processes of a job on several hosts go;
+//! * [`programs`]: several programs in one job;
 //! * [`program`]: find the program as a shell would;
+//! * [`remote`]: processes on other hosts;
 //! * [`child`]: start the worker, hand on signals, keep the time limit, tell the end;
 //! * [`help`]: `--help`, printed from the table.
 
 pub mod child;
 pub mod help;
 pub mod options;
+pub mod place;
 pub mod plan;
 pub mod program;
+pub mod programs;
+pub mod remote;
 pub mod words;
 
 use crate::layout::Layout;
@@ -39,6 +45,9 @@ impl Refusal {
 
 /// The whole command; `args` without the command's own name.
 pub fn main(args: Vec<OsString>) -> ExitCode {
+    if args == [remote::AGENT_WORD] {
+        return remote::agent::main();
+    }
     match run(&args) {
         Ok(code) => ExitCode::from(code),
         Err(refusal) => {

@@ -1,0 +1,295 @@
+//! Several programs in one job (MPMD): `-n 2 ./a x : -n 3 ./b`, or a file of such lines (`-configfile`).
+//!
+//! ```text
+//! ampirun +p 4 -n 2 ./ocean in.nc : -n 6 --wdir /tmp ./air        ranks 0-1 are ocean, 2-7 are air
+//!
+//! # jobs.conf: a program per line; "#" comments, "\" at the end of a line goes on
+//! -n 2 ./ocean "in file.nc"
+//! -n 6 ./air
+//! ```
+//!
+//! 1. A `:` standing alone begins the next program; after a `--` it is the program's.
+//! 2. Words before a program are read by the launcher's table of options. What concerns the whole job stands before the
+//!    first program only; `-n`, `+vp`, `--wdir` and the variables belong to each.
+//! 3. Ranks are numbered program by program; a program without a number has one rank, a single program of a job what
+//!    the plan of the job says.
+
+use super::Refusal;
+use super::place::text::{BadText, Text};
+use super::words::{self, Request};
+use std::ffi::{OsStr, OsString};
+use std::ops::Range;
+use std::os::unix::ffi::OsStrExt;
+
+/// One of the programs of a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Program {
+    /// As written: not searched yet.
+    pub name: OsString,
+    pub arguments: Vec<OsString>,
+    /// Its ranks in the job.
+    pub ranks: Range<usize>,
+    /// What was asked for: for the first program with all that concerns the job.
+    pub request: Request,
+}
+
+/// The command line, cut at each `:`.
+pub fn sections(args: &[OsString]) -> Vec<&[OsString]> {
+    let mut parts = Vec::new();
+    let mut start = 0;
+    for (at, word) in args.iter().enumerate() {
+        if word == "--" {
+            break;
+        }
+        if word == ":" {
+            parts.push(&args[start..at]);
+            start = at + 1;
+        }
+    }
+    parts.push(&args[start..]);
+    parts
+}
+
+/// The programs of a command line.
+pub fn read(args: &[OsString]) -> Result<Vec<Program>, Refusal> {
+    let parts: Vec<Vec<OsString>> = sections(args).into_iter().map(<[OsString]>::to_vec).collect();
+    programs(&parts)
+}
+
+/// The programs of the text of a file of `-configfile` called `source`.
+pub fn read_file(source: &str, text: &str) -> Result<Vec<Program>, Refusal> {
+    let mut parts = Vec::new();
+    for words in lines(source, text)? {
+        parts.extend(sections(&words).into_iter().map(<[OsString]>::to_vec));
+    }
+    if parts.is_empty() {
+        return Err(Refusal::usage(format!("{source}: the file names no program")));
+    }
+    programs(&parts)
+}
+
+fn programs(parts: &[Vec<OsString>]) -> Result<Vec<Program>, Refusal> {
+    let mut programs: Vec<Program> = Vec::with_capacity(parts.len());
+    for (number, part) in parts.iter().enumerate() {
+        let place = format!("program {} of {}", number + 1, parts.len());
+        let told = |why: String| {
+            if parts.len() == 1 { Refusal::usage(why) } else { Refusal::usage(format!("{place}: {why}")) }
+        };
+        if part.is_empty() {
+            return Err(told("nothing stands there; a : stands between two programs".into()));
+        }
+        let request = words::read(part).map_err(|r| told(r.why))?;
+        if request.help || request.version {
+            return Err(told("--help and --version stand alone".into()));
+        }
+        let Some(name) = request.program.clone() else {
+            return Err(told(format!("there is no program after \"{}\"", spoken(part))));
+        };
+        if number > 0 && own_part(&request) != request {
+            return Err(told(format!(
+                "before {} only -n, +vp, --wdir and variables may stand; what concerns the whole job stands before the \
+                 first program",
+                name.display()
+            )));
+        }
+        let count = request.ranks.or(request.processes).unwrap_or(1);
+        let first = programs.last().map_or(0, |p| p.ranks.end);
+        programs.push(Program {
+            name,
+            arguments: request.program_args.clone(),
+            ranks: first..first + count,
+            request,
+        });
+    }
+    Ok(programs)
+}
+
+/// The part of a request that belongs to its program alone.
+fn own_part(request: &Request) -> Request {
+    Request {
+        processes: request.processes,
+        ranks: request.ranks,
+        exports: request.exports.clone(),
+        folder: request.folder.clone(),
+        program: request.program.clone(),
+        program_args: request.program_args.clone(),
+        // Words that mean nothing mean nothing anywhere.
+        notes: request.notes.clone(),
+        ..Request::default()
+    }
+}
+
+fn spoken(words: &[OsString]) -> String {
+    words.iter().map(|w| w.to_string_lossy()).collect::<Vec<_>>().join(" ")
+}
+
+/// The words of each line that has some.
+fn lines(source: &str, text: &str) -> Result<Vec<Vec<OsString>>, BadText> {
+    let mut all = Vec::new();
+    let mut words: Vec<OsString> = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        let line = line.trim_end();
+        let (line, goes_on) = match line.strip_suffix('\\') {
+            Some(line) if !line.ends_with('\\') => (line, true),
+            _ => (line, false),
+        };
+        words.extend(split(&Text { source, line: Some(number + 1), whole: line })?);
+        if !goes_on && !words.is_empty() {
+            all.push(std::mem::take(&mut words));
+        }
+    }
+    if !words.is_empty() {
+        all.push(words);
+    }
+    Ok(all)
+}
+
+/// The words of a line: between blanks, with `'…'`, `"…"` and `\x` as in a shell, up to a `#` that begins a word.
+pub fn split(text: &Text<'_>) -> Result<Vec<OsString>, BadText> {
+    let bytes = text.whole.as_bytes();
+    let mut words = Vec::new();
+    let mut word: Option<Vec<u8>> = None;
+    let mut at = 0;
+    while at < bytes.len() {
+        let byte = bytes[at];
+        match byte {
+            b' ' | b'\t' | b'\r' => {
+                words.extend(word.take());
+            }
+            b'#' if word.is_none() => break,
+            b'\'' | b'"' => {
+                let own = word.get_or_insert_default();
+                let open = at;
+                at += 1;
+                while at < bytes.len() && bytes[at] != byte {
+                    if byte == b'"' && bytes[at] == b'\\' && matches!(bytes.get(at + 1), Some(b'"' | b'\\')) {
+                        at += 1;
+                    }
+                    own.push(bytes[at]);
+                    at += 1;
+                }
+                if at == bytes.len() {
+                    return Err(text.wrong(&text.whole[open..], "has no end of the quotation"));
+                }
+            }
+            b'\\' if at + 1 < bytes.len() => {
+                at += 1;
+                word.get_or_insert_default().push(bytes[at]);
+            }
+            _ => word.get_or_insert_default().push(byte),
+        }
+        at += 1;
+    }
+    words.extend(word);
+    Ok(words.iter().map(|w| OsStr::from_bytes(w).to_os_string()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn words(line: &str) -> Vec<OsString> {
+        line.split_whitespace().map(OsString::from).collect()
+    }
+
+    /// `name ranks arguments`, a line per program.
+    fn told(programs: Result<Vec<Program>, Refusal>) -> String {
+        match programs {
+            Err(refusal) => refusal.why,
+            Ok(all) => {
+                let one =
+                    |p: &Program| format!("{} {:?} {}", p.name.display(), p.ranks, spoken(&p.arguments));
+                all.iter().map(|p| one(p).trim_end().to_string()).collect::<Vec<_>>().join("; ")
+            }
+        }
+    }
+
+    #[test]
+    fn programs_between_colons() {
+        for (line, expected) in [
+            ("./a", "./a 0..1"),
+            ("-n 2 ./a x : -n 3 ./b", "./a 0..2 x; ./b 2..5"),
+            ("+p 4 -n 2 ./a : ./b -v : +vp 3 c", "./a 0..2; ./b 2..3 -v; c 3..6"),
+            ("-n 2 ./a -- : x", "./a 0..2 -- : x"),
+            ("-n 2 ./a a:b", "./a 0..2 a:b"),
+        ] {
+            assert_eq!(told(read(&words(line))), expected, "{line}");
+        }
+        let all = read(&words("+p 4 -x A=1 -n 2 a : --wdir /tmp -x B=2 b")).unwrap();
+        assert_eq!((all[0].request.pes, all[1].request.folder.clone()), (Some(4), Some("/tmp".into())));
+        assert_eq!(all[1].request.exports, [("B".into(), Some("2".into()))]);
+    }
+
+    #[test]
+    fn mistakes_name_the_program() {
+        for (line, why) in [
+            ("-n 2 a : : b", "program 2 of 3: nothing stands there"),
+            ("-n 2 a :", "program 2 of 2: nothing stands there"),
+            (": a", "program 1 of 2: nothing stands there"),
+            ("-n 2 a : -n 3", "program 2 of 2: there is no program after \"-n 3\""),
+            ("-n 2 a : -n x b", "program 2 of 2: -n: x is not a whole number"),
+            (
+                "-n 2 a : --timeout 5 b",
+                "program 2 of 2: before b only -n, +vp, --wdir and variables may stand",
+            ),
+            ("-n 2 a : +p 2 b", "what concerns the whole job"),
+            ("-n 2 a : --help", "stand alone"),
+            ("-n 2", "there is no program after \"-n 2\""),
+        ] {
+            let told = told(read(&words(line)));
+            assert!(told.contains(why), "{line}: {told}");
+        }
+    }
+
+    #[test]
+    fn files_of_programs() {
+        let text = "# two programs\n-n 2 ./ocean \"in file.nc\" # cold\n\n-n 3 \\\n  ./air 'it''s' a\\ b \\#1 : ./sea\n";
+        assert_eq!(told(read_file("F", text)), "./ocean 0..2 in file.nc; ./air 2..5 its a b #1; ./sea 5..6");
+        let all = read_file("F", text).unwrap();
+        assert_eq!(all[0].arguments, ["in file.nc"]);
+        assert_eq!(all[1].arguments, ["its", "a b", "#1"]);
+        assert_eq!(told(read_file("F", "-n 2 a \\")), "a 0..2");
+    }
+
+    #[test]
+    fn mistakes_in_files_are_named() {
+        for (text, why) in [
+            ("", "F: the file names no program"),
+            ("# a\n", "F: the file names no program"),
+            ("a\n-n 2 'b", "F:2:6: \"'b\" has no end of the quotation"),
+            ("a\n-n 2\n", "program 2 of 2: there is no program"),
+        ] {
+            let told = told(read_file("F", text));
+            assert!(told.contains(why), "{text}: {told}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn quoted_words_come_back(all in proptest::collection::vec("[^\0'\n\r]{0,9}", 0..5)) {
+            let line: Vec<String> = all.iter().map(|w| format!("'{w}'")).collect();
+            let line = line.join(" ");
+            prop_assert_eq!(split(&Text::value("V", &line)).unwrap(), words_of(&all));
+        }
+
+        #[test]
+        fn any_file_is_read_without_panic(text in "[a:\\\\'\"# \n-]{0,40}") {
+            let _ = read_file("F", &text);
+        }
+
+        #[test]
+        fn ranks_have_no_gaps(counts in proptest::collection::vec(1usize..9, 1..6)) {
+            let line: Vec<String> = counts.iter().map(|n| format!("-n {n} a")).collect();
+            let mut next = 0;
+            for (program, count) in read(&words(&line.join(" : "))).unwrap().iter().zip(counts) {
+                prop_assert_eq!(program.ranks.clone(), next..next + count);
+                next += count;
+            }
+        }
+    }
+
+    fn words_of(all: &[String]) -> Vec<OsString> {
+        all.iter().map(OsString::from).collect()
+    }
+}
