@@ -30,6 +30,10 @@ fn peer() -> &'static PathBuf {
 
 /// The first of the launchers that is installed.
 fn launcher(names: &[&'static str], test: &str) -> Option<&'static str> {
+    if let Err(why) = slurm::wanted() {
+        println!("{test} is skipped: {why}");
+        return None;
+    }
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = names.iter().find(|n| std::env::split_paths(&path).any(|folder| folder.join(n).is_file()));
     if found.is_none() {

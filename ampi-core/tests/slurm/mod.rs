@@ -13,6 +13,15 @@ const HOST: &str = "slurmhost";
 /// Of a cable that leads nowhere: a host with nothing but loopback resolves no names (AI_ADDRCONFIG).
 const ADDRESS: &str = "10.77.32.1";
 
+/// `AMPI_TEST_CLUSTER=1` asks for the tests that start process managers, daemons and hosts.
+pub fn wanted() -> Result<(), String> {
+    if std::env::var_os("AMPI_TEST_CLUSTER").is_some() {
+        Ok(())
+    } else {
+        Err("AMPI_TEST_CLUSTER is not set".into())
+    }
+}
+
 pub struct Slurm {
     folder: PathBuf,
     top: Child,
@@ -23,6 +32,7 @@ pub struct Slurm {
 impl Slurm {
     /// Starts it; `Err`: why that is not possible here. `name` tells tests apart.
     pub fn up(name: &str) -> Result<Slurm, String> {
+        wanted()?;
         for tool in ["unshare", "nsenter", "ip", "srun", "slurmctld", "slurmd"] {
             let path = std::env::var_os("PATH").unwrap_or_default();
             let mut folders = std::env::split_paths(&path).chain(["/usr/sbin".into()]);

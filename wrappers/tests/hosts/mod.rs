@@ -28,6 +28,9 @@ pub struct Hosts {
 impl Hosts {
     /// Starts both; `Err`: why that is not possible here.
     pub fn up() -> Result<Hosts, String> {
+        if std::env::var_os("AMPI_TEST_CLUSTER").is_none() {
+            return Err("AMPI_TEST_CLUSTER is not set".into());
+        }
         for tool in ["unshare", "nsenter", "ip", "ssh", "ssh-keygen", "/usr/sbin/sshd"] {
             if !found(tool) {
                 return Err(format!("there is no {tool}"));
