@@ -11,6 +11,8 @@ pub enum Error {
     Memory { what: String, why: String },
     /// A setting is wrong.
     Setting { name: String, why: String },
+    /// Processes of the job cannot reach each other, or not any more.
+    Wire { what: String, why: String },
 }
 
 pub type Result<T> = std::result::Result<T, Error>;
@@ -21,6 +23,7 @@ impl fmt::Display for Error {
             Error::Load { path, why } => write!(f, "cannot load {path}: {why}"),
             Error::Memory { what, why } => write!(f, "no memory for {what}: {why}"),
             Error::Setting { name, why } => write!(f, "{name}: {why}"),
+            Error::Wire { what, why } => write!(f, "{what}: {why}"),
         }
     }
 }
