@@ -122,6 +122,11 @@ impl Handshake {
         !self.output.is_empty()
     }
 
+    /// The bytes that wait to be written, for a caller that writes them itself.
+    pub fn take_output(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.output)
+    }
+
     /// The key of this connection; equal on both sides, once it is done.
     pub fn session(&self) -> Secret {
         self.secret.derive("session", &[&self.hello, &self.challenge])

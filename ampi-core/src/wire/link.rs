@@ -8,7 +8,8 @@
 //!    of `poll` and `flush`. The user bounds the backlog by not sending.
 //! 3. A payload of at most [`SHORT_MAX`] bytes is handed out whole; for a longer one the receiver names the place that
 //!    its bytes go to, and hears when they are there.
-//! 4. [`Sink::broken`] and [`Sink::closed`] come once per process, after everything that arrived before.
+//! 4. [`Sink::broken`] and [`Sink::closed`] come once per process, after everything that arrived before. A process that
+//!    has closed still takes what is sent to it; only if that fails, `broken` comes after `closed`.
 //! 5. Every token of a [`Lent`] comes back exactly once, as does every [`Place`].
 //!
 //! Sleeping: call [`Link::prepare_sleep`]; if it agrees, wait until one of the descriptors of [`Link::wait_for`] is
@@ -45,7 +46,7 @@ pub enum State {
     /// Nobody has sent anything yet, or the connection is being opened. Sending is possible.
     Unopened,
     Up,
-    /// The process has said that nothing follows.
+    /// The process has said that nothing follows. Sending is possible until this side closes as well.
     Closed,
     Broken(Broken),
 }
@@ -83,7 +84,8 @@ pub trait Link: Send {
     fn state(&self, peer: ProcessId) -> State;
     /// Breaks the connection to `peer`: it is known to be dead.
     fn cut(&mut self, peer: ProcessId, reason: &str);
-    /// Tells every connected process that nothing follows. Afterwards sending is an error.
+    /// Tells every connected process that nothing follows. Afterwards sending is an error; what comes is still handed
+    /// out. Poll until all others have closed too before the link is dropped: what is in the air then is lost.
     fn close(&mut self);
     /// May the caller sleep? False when something is here already.
     fn prepare_sleep(&mut self) -> bool;

@@ -36,6 +36,8 @@ pub mod link;
 pub mod loopback;
 mod outgoing;
 pub mod place;
+#[cfg(test)]
+mod rules;
 pub mod secret;
 pub mod shm;
 pub mod stream;
