@@ -295,7 +295,7 @@ mod tests {
         unsafe fn write(&self, line: u32, offset: usize, bytes: &[u8]) {
             for (i, &byte) in bytes.iter().enumerate() {
                 let at = line as usize * LINE_BYTES + offset + i;
-                if at % LINE_BYTES == 0 {
+                if at.is_multiple_of(LINE_BYTES) {
                     // loom sees a store per line, not per byte
                     self.stamps[at / LINE_BYTES].store(0x0101_0101 * byte as u32, Ordering::Relaxed);
                 }

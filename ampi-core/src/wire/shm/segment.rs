@@ -242,7 +242,7 @@ mod tests {
         let mut tx = Tx::new(segment.ring(true));
         let mut rx = Rx::new(segment.ring(true));
         let max = segment.body_max();
-        let len = move |i: usize| if i % 50 == 0 { max - i % 7 } else { (i * 13) % 200 };
+        let len = move |i: usize| if i.is_multiple_of(50) { max - i % 7 } else { (i * 13) % 200 };
         let n = 50_000;
         let producer = std::thread::spawn(move || {
             let bytes = vec![5u8; max];
