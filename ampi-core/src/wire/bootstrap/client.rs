@@ -169,7 +169,15 @@ impl Drop for Client {
 fn connect(join: &Join) -> Result<(Stream, Channel)> {
     let until = Instant::now() + join.limits.handshake;
     let failed = |e: std::io::Error| Error::Wire { what: "connecting".into(), why: e.to_string() };
-    let mut stream = Stream::open(&join.server).map_err(failed)?;
+    let mut stream = loop {
+        match Stream::open(&join.server) {
+            // the queue of a Unix socket is full: all processes of the job come at once
+            Err(e) if e.kind() == std::io::ErrorKind::WouldBlock && Instant::now() < until => {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            opened => break opened.map_err(failed)?,
+        }
+    };
     while !stream.connected().map_err(failed)? {
         if Instant::now() >= until {
             return Err(failed(std::io::ErrorKind::TimedOut.into()));
@@ -298,6 +306,10 @@ impl<F: Fn(Event)> Talker<F> {
             }
             Message::Abort { by, code, reason } => {
                 let by = (by != LAUNCHER).then_some(by);
+                if state.table.is_none() {
+                    state.refused = Some(format!("the job was ended: {reason}"));
+                }
+                state.incomplete.get_or_insert(format!("the job was ended: {reason}"));
                 return Some(Event::Aborted { by, code, reason });
             }
             Message::Alive | Message::Join { .. } | Message::Exit { .. } => {}

@@ -11,6 +11,7 @@ use crate::wire::stream::{self, Address, Listener, Stream};
 use crate::wire::{LAUNCHER, PROCESSES_MAX, ProcessId};
 use rustix::event::{PollFd, PollFlags};
 use std::collections::{BTreeMap, VecDeque};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -107,12 +108,28 @@ impl Server {
     /// Waits at most `limit` for something to happen and says what did.
     pub fn step(&mut self, limit: Duration) -> Vec<Event> {
         let now = Instant::now();
-        self.turn(now);
-        if self.events.is_empty() {
-            self.wait(later(now, limit).min(self.next_limit(now)));
-            self.turn(Instant::now());
-        }
+        let until = if self.events.is_empty() { later(now, limit).min(self.next_limit(now)) } else { now };
+        let readable = self.wait(until);
+        self.turn(Instant::now(), &readable);
         self.events.drain(..).collect()
+    }
+
+    /// Calls `each` with every descriptor that is a reason to call [`Server::step`], for a launcher that waits for other
+    /// things too, and what it waits for. Clocks need a step at least at every heartbeat.
+    pub fn wait_for(&self, each: &mut dyn FnMut(BorrowedFd<'_>, PollFlags)) {
+        self.descriptors().for_each(|(fd, flags, _)| each(fd, flags));
+    }
+
+    /// The descriptors, and whose they are.
+    fn descriptors(&self) -> impl Iterator<Item = (BorrowedFd<'_>, PollFlags, Option<ProcessId>)> {
+        let flags = |output| if output { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN };
+        let listener =
+            (self.greetings.len() < GREETINGS_MAX).then(|| (self.listener.as_fd(), PollFlags::IN, None));
+        let greetings =
+            self.greetings.iter().map(move |g| (g.stream.as_fd(), flags(g.handshake.has_output()), None));
+        let members = members(&self.slots)
+            .map(move |m| (m.stream.as_fd(), flags(m.channel.has_output()), Some(m.process.index)));
+        listener.into_iter().chain(greetings).chain(members)
     }
 
     /// Ends the job for all processes: each hears of it.
@@ -124,7 +141,7 @@ impl Server {
     /// The launcher knows that a process is dead (it was its child), perhaps before it has joined.
     pub fn process_died(&mut self, process: ProcessId, reason: &str) {
         // what it said before it died counts
-        self.hear(Instant::now());
+        self.hear(Instant::now(), &[process]);
         match self.slots.get(process as usize) {
             Some(Slot::Here(_)) => self.lose(process, reason.into()),
             Some(Slot::Missing) => {
@@ -136,10 +153,10 @@ impl Server {
         self.flush();
     }
 
-    fn turn(&mut self, now: Instant) {
+    fn turn(&mut self, now: Instant, readable: &[ProcessId]) {
         self.accept(now);
         self.greet(now);
-        self.hear(now);
+        self.hear(now, readable);
         self.look_at_the_clock(now);
         self.flush();
         let ended = self.slots.iter().all(|s| matches!(s, Slot::Exited(_) | Slot::Lost));
@@ -150,19 +167,16 @@ impl Server {
         }
     }
 
-    fn wait(&self, until: Instant) {
-        let interest = |output| if output { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN };
-        let mut fds = Vec::with_capacity(1 + self.greetings.len() + self.slots.len());
-        if self.greetings.len() < GREETINGS_MAX {
-            fds.push(PollFd::new(&self.listener, PollFlags::IN));
-        }
-        for g in &self.greetings {
-            fds.push(PollFd::new(&g.stream, interest(g.handshake.has_output())));
-        }
-        for member in members(&self.slots) {
-            fds.push(PollFd::new(&member.stream, interest(member.channel.has_output())));
+    /// The members that have something to say, or are gone.
+    fn wait(&self, until: Instant) -> Vec<ProcessId> {
+        let (mut fds, mut owners) = (Vec::new(), Vec::new());
+        for (fd, flags, owner) in self.descriptors() {
+            fds.push(PollFd::from_borrowed_fd(fd, flags));
+            owners.push(owner);
         }
         stream::wait(&mut fds, until);
+        let ready = fds.iter().zip(owners).filter(|(fd, _)| !fd.revents().is_empty());
+        ready.filter_map(|(_, owner)| owner).collect()
     }
 
     /// When the clock alone changes something.
@@ -280,18 +294,18 @@ impl Server {
         self.events.push_back(Event::Ready(Arc::new(table)));
     }
 
-    fn hear(&mut self, now: Instant) {
-        for index in 0..self.slots.len() {
-            let Slot::Here(member) = &mut self.slots[index] else { continue };
+    fn hear(&mut self, now: Instant, from: &[ProcessId]) {
+        for &index in from {
+            let Some(Slot::Here(member)) = self.slots.get_mut(index as usize) else { continue };
             let (messages, end) = member.channel.hear(&mut member.stream);
             if !messages.is_empty() {
                 member.heard = now;
             }
             for message in messages {
-                self.take(index as ProcessId, message);
+                self.take(index, message);
             }
             if let Some(reason) = end {
-                self.lose(index as ProcessId, reason);
+                self.lose(index, reason);
             }
         }
     }

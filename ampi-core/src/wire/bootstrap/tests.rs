@@ -128,6 +128,53 @@ fn all_get_the_table_meet_at_barriers_and_leave_in_order() {
 }
 
 #[test]
+fn every_family_of_addresses_will_do() {
+    for address in ["unix:@ampi-bootstrap-PID", "tcp:[::1]:0"] {
+        let address = address.replace("PID", &std::process::id().to_string()).parse().unwrap();
+        let secret = Secret::random().unwrap();
+        let mut server = match Server::bind(&address, secret.clone(), plan(2)) {
+            Ok(server) => server,
+            Err(e) => {
+                println!("skipped: {e}");
+                continue;
+            }
+        };
+        let joining: Vec<Joining> = (0..2).map(|i| spawn(join(server.address(), &secret, i))).collect();
+        until(&mut server, ready);
+        joining.into_iter().for_each(|j| drop(j.join().unwrap().0.unwrap()));
+    }
+}
+
+#[test]
+fn an_abort_before_the_job_is_complete_ends_the_waiting() {
+    let (mut server, secret) = server(plan(2));
+    let waits = spawn(join(server.address(), &secret, 0));
+    until(&mut server, |e| matches!(e, Event::Joined { .. }));
+    server.abort(3, "interrupted");
+    until_done(&mut server, &waits);
+    let error = waits.join().unwrap().0.err().unwrap().to_string();
+    assert!(error.contains("the job was ended: interrupted"), "{error}");
+}
+
+#[test]
+fn a_hundred_processes() {
+    let begin = Instant::now();
+    let (mut server, clients) = job(100);
+    let leaving: Vec<_> = clients
+        .into_iter()
+        .map(|(client, _)| {
+            thread::spawn(move || {
+                client.barrier(SOON).unwrap();
+                client.finish(0, SOON).unwrap();
+            })
+        })
+        .collect();
+    until(&mut server, |e| matches!(e, Event::AllEnded { .. }));
+    leaving.into_iter().for_each(|l| l.join().unwrap());
+    assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
+}
+
+#[test]
 fn one_who_does_not_come_is_named() {
     let limits = Limits { gather: Duration::from_millis(300), ..limits() };
     let (mut server, secret) = server(Plan { limits, ..plan(4) });

@@ -34,6 +34,9 @@ use std::time::{Duration, Instant};
 const HANDSHAKE_MAX: Duration = Duration::from_secs(2);
 const REASON_MAX: usize = 200;
 
+/// Makes the memory for one pair of processes.
+pub type Make<'a> = dyn Fn() -> Result<Arc<Segment>> + 'a;
+
 /// What two processes share.
 pub struct Met {
     pub peer: ProcessId,
@@ -52,7 +55,7 @@ pub fn meet(
     secret: &Secret,
     listener: &Listener,
     peers: &[(ProcessId, Address)],
-    lines: u32,
+    make: &Make<'_>,
     until: Instant,
 ) -> (Vec<Met>, Vec<String>) {
     let (mut met, mut notes) = (Vec::new(), Vec::new());
@@ -66,7 +69,7 @@ pub fn meet(
     }
     let mut awaited: Vec<ProcessId> = peers.iter().map(|(p, _)| *p).filter(|p| *p > me).collect();
     while !awaited.is_empty() && Instant::now() < until {
-        match receive(me, secret, listener, &awaited, lines, until) {
+        match receive(me, secret, listener, &awaited, make, until) {
             Ok(None) => {}
             Ok(Some((peer, result))) => {
                 awaited.retain(|p| *p != peer);
@@ -116,7 +119,7 @@ fn receive(
     secret: &Secret,
     listener: &Listener,
     awaited: &[ProcessId],
-    lines: u32,
+    make: &Make<'_>,
     until: Instant,
 ) -> Result<Option<(ProcessId, Result<Met>)>> {
     stream::wait(&mut [PollFd::new(listener, PollFlags::IN)], until);
@@ -136,11 +139,11 @@ fn receive(
     if !awaited.contains(&peer) {
         return Err(failed(peer, "it came twice, or is no process of this host".into()));
     }
-    Ok(Some((peer, give(peer, stream, lines, until))))
+    Ok(Some((peer, give(peer, stream, make, until))))
 }
 
-fn give(peer: ProcessId, mut stream: Stream, lines: u32, until: Instant) -> Result<Met> {
-    let segment = match Segment::create(lines) {
+fn give(peer: ProcessId, mut stream: Stream, make: &Make<'_>, until: Instant) -> Result<Met> {
+    let segment = match make() {
         Ok(segment) => segment,
         Err(e) => {
             let mut text = vec![0];

@@ -25,8 +25,9 @@ use super::outgoing::Outgoing;
 use super::place::Lent;
 use super::secret::Secret;
 use super::stream::{Address, Listener, Stream};
+use meet::Met;
 use ring::{Rx, Tx};
-use segment::{LINES_DEFAULT, RingMemory};
+use segment::{LINES_DEFAULT, RingMemory, Segment};
 use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Instant;
@@ -78,7 +79,12 @@ impl Shm {
         peers: &[(ProcessId, Address)],
         until: Instant,
     ) -> Shm {
-        let (met, notes) = meet::meet(me, secret, listener, peers, LINES_DEFAULT, until);
+        let make = || Segment::create(LINES_DEFAULT);
+        let (met, notes) = meet::meet(me, secret, listener, peers, &make, until);
+        Shm::over(me, processes, met, notes)
+    }
+
+    fn over(me: ProcessId, processes: u32, met: Vec<Met>, notes: Vec<String>) -> Shm {
         let mut shm = Shm {
             peers: (0..processes).map(|_| None).collect(),
             up: Vec::new(),
@@ -247,12 +253,16 @@ impl Pipe {
     /// Puts one record with as much of `parts` as it holds; how many bytes that was, 0 when there is no room.
     fn put<'a>(&mut self, parts: impl Iterator<Item = &'a [u8]>) -> usize {
         let mut record: [&[u8]; PARTS_MAX] = [&[]; PARTS_MAX];
-        let mut len = 0;
+        let (mut count, mut len) = (0, 0);
         for (slot, part) in record.iter_mut().zip(parts) {
             *slot = &part[..part.len().min(self.record_max - len)];
             len += slot.len();
+            count += 1;
+            if len == self.record_max {
+                break;
+            }
         }
-        if self.tx.put(&record) { len } else { 0 }
+        if self.tx.put(&record[..count]) { len } else { 0 }
     }
 
     fn wake_reader(&mut self) {

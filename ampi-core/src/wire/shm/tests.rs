@@ -2,6 +2,7 @@
 //! where one has to be killed.
 
 use super::*;
+use crate::error::Error;
 use crate::wire::rules::{self, Kept, SOON};
 use crate::wire::stream::{self};
 use rustix::event::{PollFd, PollFlags};
@@ -88,6 +89,26 @@ fn one_who_does_not_come_is_a_note() {
     let notes = shm.notes();
     assert!(notes[0].contains("process 0") && notes[0].contains("did not answer in time"), "{notes:?}");
     assert!(notes[1].contains("process 2") && notes[1].contains("did not come in time"), "{notes:?}");
+}
+
+#[test]
+fn a_host_without_memory_for_it_says_so_on_both_sides() {
+    let (mine, theirs, secret) = (listener(), listener(), Secret::random().unwrap());
+    let (address, key) = (mine.address().clone(), secret.clone());
+    let other = std::thread::spawn(move || Shm::meet(1, 2, &key, &theirs, &[(0, address)], soon()));
+    let refuse = || Err(Error::Memory { what: "memfd".into(), why: "not permitted".into() });
+    let peers = [(1, mine.address().clone())];
+    let (met, notes) = meet::meet(0, &secret, &mine, &peers, &refuse, soon());
+    assert!(met.is_empty());
+    let mut other = other.join().unwrap();
+    assert!(!other.reaches(0));
+    for (notes, peer) in [(notes, 1), (other.notes(), 0)] {
+        let text = format!("shared memory with process {peer}");
+        assert!(
+            notes.len() == 1 && notes[0].contains(&text) && notes[0].contains("not permitted"),
+            "{notes:?}"
+        );
+    }
 }
 
 const STEP: &str = "AMPI_WIRE_TEST_SHM";
