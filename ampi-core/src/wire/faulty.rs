@@ -361,14 +361,14 @@ mod tests {
     #[test]
     fn a_random_exchange_keeps_the_rules_whatever_happens() {
         let mut broken = 0;
-        for seed in 0..60 {
+        for seed in 0..24 {
             let cuts = if seed % 2 == 0 { 0 } else { 3_000 };
             let log = run(seed, cuts);
             let breaks = log.iter().filter(|l| l.contains("is broken")).count();
             assert!(cuts > 0 || breaks == 0, "seed {seed}");
             broken += breaks;
         }
-        assert!(broken > 20, "the faults do not happen: {broken}");
+        assert!(broken > 10, "the faults do not happen: {broken}");
     }
 
     #[test]
