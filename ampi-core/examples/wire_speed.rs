@@ -24,6 +24,7 @@ const SIZES: [usize; 4] = [8, 4096, 65_536, 1 << 20];
 struct Count {
     frames: u32,
     released: u32,
+    broken: Option<Broken>,
     buffer: Vec<u8>,
 }
 
@@ -44,7 +45,7 @@ impl Sink for Count {
         self.released += 1;
     }
     fn broken(&mut self, broken: &Broken) {
-        panic!("{broken}");
+        self.broken = Some(broken.clone());
     }
     fn closed(&mut self, _: ProcessId) {}
 }
@@ -54,8 +55,10 @@ fn until<L: Link>(link: &mut L, count: &mut Count, over: impl Fn(&Count) -> bool
     for polls in 1u32.. {
         link.poll(1, count);
         if over(count) {
+            // the other side may be through already, and gone
             return;
         }
+        assert_eq!(count.broken, None);
         std::hint::spin_loop();
         if polls.is_multiple_of(1024) {
             thread::yield_now();
@@ -70,7 +73,7 @@ fn rounds(len: usize) -> u32 {
 /// One way in ns: the smallest of several batches.
 fn play<L: Link>(link: &mut L, me: ProcessId, len: usize) -> f64 {
     let payload = vec![me as u8; len];
-    let mut count = Count { frames: 0, released: 0, buffer: vec![0; len] };
+    let mut count = Count { frames: 0, released: 0, broken: None, buffer: vec![0; len] };
     let head = FrameHead::new(1, 2, 3, 4);
     let mut best = f64::MAX;
     let (mut wanted, mut lent) = (0, 0);

@@ -137,16 +137,14 @@ fn a_killed_process_is_told_after_all_that_it_had_sent() {
         .unwrap();
     let mut shm = Shm::meet(0, 2, &secret, &mine, &[(1, mine.address().clone())], soon());
     assert!(shm.reaches(1), "{:?}", shm.notes());
-    // both payloads have begun
-    let Some(Peer { pipe: Some(pipe), .. }) = shm.peer(1) else { panic!("no pipe") };
-    while pipe.rx.prepare_sleep() {
-        std::thread::yield_now();
-    }
-    std::thread::sleep(Duration::from_millis(50));
-    child.kill().unwrap();
-    child.wait().unwrap();
     let mut kept = Kept::default();
     let end = soon();
+    while !shm.peer(1).unwrap().incoming.position().contains("of 10485760") {
+        assert!(Instant::now() < end, "the long payload does not begin");
+        shm.poll(1, &mut kept);
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
     while kept.broken.is_empty() && Instant::now() < end {
         shm.poll(64, &mut kept);
         if kept.broken.is_empty() && shm.prepare_sleep() {
