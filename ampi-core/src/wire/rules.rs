@@ -288,6 +288,35 @@ pub fn sleep_and_poll<L: Link>(link: &mut L, kept: &mut Kept, over: impl Fn(&Kep
     }
 }
 
+/// A link on which nothing happens lets its user sleep: nothing wakes it again and again. Also while the other side has
+/// closed, and after a sleep that something ended.
+pub fn an_idle_link_sleeps<L: Link>(links: Vec<L>) {
+    let mut net = Net::new(links);
+    net.send(0, 1, 0, &payload(0, 100_000));
+    net.send(1, 0, 1, b"x");
+    net.until("both", |net| net.frames() == 2);
+    for closed in [false, true] {
+        if closed {
+            net.links[1].close();
+            net.until("the close", |net| !net.kept[0].closed.is_empty());
+        }
+        let (link, kept) = (&mut net.links[0], &mut net.kept[0]);
+        let end = Instant::now() + Duration::from_millis(60);
+        let mut wakes = 0;
+        while Instant::now() < end {
+            link.poll(64, kept);
+            if link.prepare_sleep() {
+                let mut fds = Vec::new();
+                link.wait_for(&mut |fd| fds.push(fd.try_clone_to_owned().unwrap()));
+                let mut fds: Vec<PollFd<'_>> = fds.iter().map(|fd| PollFd::new(fd, PollFlags::IN)).collect();
+                super::stream::wait(&mut fds, end);
+            }
+            wakes += 1;
+        }
+        assert!(wakes < 5, "woken {wakes} times, closed: {closed}");
+    }
+}
+
 mod loopback {
     use super::*;
     use crate::wire::loopback::network;

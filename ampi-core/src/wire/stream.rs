@@ -4,13 +4,14 @@
 //! tcp:10.0.0.7:4021      tcp:[fe80::1]:4021      unix:/run/job/3.sock      unix:@job-3   (abstract: leaves no file)
 //! ```
 //!
-//! Everything is non-blocking; who wants to wait calls [`wait`] with a time limit. Writes never raise SIGPIPE.
+//! Everything is non-blocking; who wants to wait calls [`wait`] with a time limit. Writes never raise SIGPIPE. Reads and
+//! writes leave C's `errno` alone: they may happen in the middle of a program's own work.
 
 use crate::error::{Error, Result};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::net::{AddressFamily, SendAncillaryBuffer, SendFlags, SocketFlags, SocketType, sockopt};
 use std::fmt;
-use std::io::{self, IoSlice, IoSliceMut, Read};
+use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::linux::net::SocketAddrExt;
@@ -250,14 +251,10 @@ impl Stream {
 
     /// Reads what is here: `None` when that is nothing, `Some(0)` at the end of the stream.
     pub fn read(&mut self, slices: &mut [IoSliceMut<'_>]) -> io::Result<Option<usize>> {
-        let got = match self {
-            Stream::Tcp(s) => s.read_vectored(slices),
-            Stream::Unix(s) => s.read_vectored(slices),
-        };
-        match got {
+        match rustix::io::readv(&*self, slices) {
             Ok(n) => Ok(Some(n)),
-            Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => Ok(None),
-            Err(e) => Err(e),
+            Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => Ok(None),
+            Err(e) => Err(e.into()),
         }
     }
 }

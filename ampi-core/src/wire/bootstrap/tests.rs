@@ -306,6 +306,12 @@ fn wrong_numbers_are_refused_with_a_reason() {
 }
 
 #[test]
+fn a_handle_can_be_used_by_all_threads() {
+    fn check<T: Send + Sync>() {}
+    check::<Client>();
+}
+
+#[test]
 fn an_abort_reaches_everybody_else() {
     let (mut server, clients) = job(3);
     clients[1].0.abort(7, "had enough");

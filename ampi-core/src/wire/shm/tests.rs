@@ -70,6 +70,11 @@ fn a_hundred_megabytes_and_every_wake_up() {
 }
 
 #[test]
+fn nothing_to_do_is_sleep() {
+    rules::an_idle_link_sleeps(links(2));
+}
+
+#[test]
 fn another_secret_is_not_met_and_both_sides_know() {
     let mut links = hosts(2, |_| Secret::random().unwrap(), Instant::now() + Duration::from_millis(300));
     assert!(!links[0].reaches(1) && !links[1].reaches(0));

@@ -1,6 +1,7 @@
 //! The mesh over real sockets: the rules of every link, and what is special about connections.
 
 use super::*;
+use crate::wire::faulty::{Clock, Faults, Faulty};
 use crate::wire::link::SHORT_MAX;
 use crate::wire::rules::{self, Kept, Net, SOON};
 use crate::wire::stream;
@@ -68,6 +69,42 @@ fn closing_is_not_breaking() {
 #[test]
 fn a_hundred_megabytes_and_every_wake_up() {
     rules::a_hundred_megabytes_arrive(mesh(2, v4));
+}
+
+#[test]
+fn nothing_to_do_is_sleep() {
+    rules::an_idle_link_sleeps(mesh(2, v4));
+    rules::an_idle_link_sleeps(mesh(2, local));
+}
+
+#[test]
+fn a_stranger_does_not_keep_anybody_awake() {
+    let links = mesh(2, v4);
+    let _silent = Stream::open(links[0].listeners[0].address()).unwrap();
+    rules::an_idle_link_sleeps(links);
+}
+
+#[test]
+fn frames_arrive_in_order_when_processes_are_suspended_at_random() {
+    let faults = |seed| Faults { seed, delay_ns_max: 0, cuts_per_million: 0, stalls_per_million: 600_000 };
+    let links = mesh(3, v4).into_iter();
+    let faulty = (0..).zip(links).map(|(i, l)| Faulty::new(l, 3, Clock::default(), faults(i)));
+    rules::frames_arrive_in_order(faulty.collect(), 15);
+}
+
+#[test]
+fn congestion_control_can_be_chosen_and_an_unknown_one_is_a_note() {
+    for (name, known) in [("reno", true), ("no-such-name", false)] {
+        let options = Options { congestion: Some(name.into()), ..options() };
+        let secret = Secret::random().unwrap();
+        let mut net = Net::new(mesh_of(2, v4, |_| secret.clone(), &options));
+        net.send(0, 1, 1, b"a");
+        net.until("the frame", |net| net.frames() == 1);
+        let Phase::Up(connection) = &net.links[0].peers[1].phase else { panic!("not up") };
+        let used = rustix::net::sockopt::tcp_congestion(&connection.stream).unwrap();
+        assert_eq!(used == name, known);
+        assert_eq!(net.links[0].notes().len(), if known { 0 } else { 1 });
+    }
 }
 
 #[test]
