@@ -175,8 +175,8 @@ fn shm() -> (Shm, Shm) {
     let until = Instant::now() + Duration::from_secs(5);
     let [zero, one] = listeners;
     let key = secret.clone();
-    let other = thread::spawn(move || Shm::meet(1, 2, &key, &one, &[(0, name(0))], until));
-    let zero = Shm::meet(0, 2, &secret, &zero, &[(1, name(1))], until);
+    let other = thread::spawn(move || Shm::meet(1, 2, &key, &one, &[(0, name(0))], until, &|| false));
+    let zero = Shm::meet(0, 2, &secret, &zero, &[(1, name(1))], until, &|| false);
     (zero, other.join().expect("the other thread"))
 }
 

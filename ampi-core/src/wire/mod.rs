@@ -42,6 +42,8 @@ pub mod secret;
 pub mod shm;
 pub mod stream;
 pub mod tcp;
+#[cfg(all(test, not(loom)))]
+mod whole_job;
 
 /// Number of a process in its job, 0-based.
 pub type ProcessId = u32;

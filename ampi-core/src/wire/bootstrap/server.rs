@@ -311,6 +311,10 @@ impl Server {
     }
 
     fn take(&mut self, from: ProcessId, message: Message) {
+        if !matches!(self.slots[from as usize], Slot::Here(_)) {
+            // it was given up in the middle of what it said
+            return;
+        }
         match message {
             Message::Alive => {}
             Message::Barrier { number } => {

@@ -32,6 +32,8 @@ use std::time::{Duration, Instant};
 
 /// A connection that does not get on in this time does not hold up the others.
 const HANDSHAKE_MAX: Duration = Duration::from_secs(2);
+/// So often somebody who waits asks whether there is still a reason to.
+const GLANCE: Duration = Duration::from_millis(20);
 const REASON_MAX: usize = 200;
 
 /// Makes the memory for one pair of processes.
@@ -48,7 +50,7 @@ fn failed(peer: ProcessId, why: String) -> Error {
     Error::Wire { what: format!("shared memory with process {peer}"), why }
 }
 
-/// Meets all `peers` until the time is over. Those with a higher number come to `listener`, the others listen at their
+/// Meets all `peers` until the time is over or `give_up` says so. Those with a higher number come to `listener`, the others listen at their
 /// address. Returns who was met, and a line for each who was not.
 pub fn meet(
     me: ProcessId,
@@ -57,6 +59,7 @@ pub fn meet(
     peers: &[(ProcessId, Address)],
     make: &Make<'_>,
     until: Instant,
+    give_up: &dyn Fn() -> bool,
 ) -> (Vec<Met>, Vec<String>) {
     let (mut met, mut notes) = (Vec::new(), Vec::new());
     let mut lower: Vec<_> = peers.iter().filter(|(p, _)| *p < me).collect();
@@ -68,7 +71,8 @@ pub fn meet(
         }
     }
     let mut awaited: Vec<ProcessId> = peers.iter().map(|(p, _)| *p).filter(|p| *p > me).collect();
-    while !awaited.is_empty() && Instant::now() < until {
+    while !awaited.is_empty() && Instant::now() < until && !give_up() {
+        stream::wait(&mut [PollFd::new(listener, PollFlags::IN)], until.min(Instant::now() + GLANCE));
         match receive(me, secret, listener, &awaited, make, until) {
             Ok(None) => {}
             Ok(Some((peer, result))) => {
@@ -122,7 +126,6 @@ fn receive(
     make: &Make<'_>,
     until: Instant,
 ) -> Result<Option<(ProcessId, Result<Met>)>> {
-    stream::wait(&mut [PollFd::new(listener, PollFlags::IN)], until);
     let taken = listener.accept().map_err(|e| failed(me, format!("accepting: {e}")))?;
     let Some((mut stream, from)) = taken else { return Ok(None) };
     let until = until.min(Instant::now() + HANDSHAKE_MAX);

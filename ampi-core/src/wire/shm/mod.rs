@@ -9,7 +9,7 @@
 //! send ─→ ring (shared) ─→ poll           the other sleeps: one byte through the socket
 //! ```
 //!
-//! The socket is looked at after every sleep and every [`LOOK`] polls: it costs a system call.
+//! The socket is looked at after every sleep and every 256 polls: it costs a system call.
 
 mod meet;
 pub mod ring;
@@ -69,7 +69,7 @@ struct Pipe {
 
 impl Shm {
     /// Meets the processes of this host: `peers` with the Unix-domain addresses at which they listen for this purpose. All of
-    /// them call this at the same time. Processes that could not be met before `until` are not reached by this
+    /// them call this at the same time. Processes that could not be met before `until`, or before `give_up` said that the job is over, are not reached by this
     /// link ([`Shm::reaches`], on both sides), and [`Link::notes`] has a line that says why.
     pub fn meet(
         me: ProcessId,
@@ -78,9 +78,10 @@ impl Shm {
         listener: &Listener,
         peers: &[(ProcessId, Address)],
         until: Instant,
+        give_up: &dyn Fn() -> bool,
     ) -> Shm {
         let make = || Segment::create(LINES_DEFAULT);
-        let (met, notes) = meet::meet(me, secret, listener, peers, &make, until);
+        let (met, notes) = meet::meet(me, secret, listener, peers, &make, until, give_up);
         Shm::over(me, processes, met, notes)
     }
 

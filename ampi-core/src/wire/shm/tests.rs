@@ -30,7 +30,7 @@ fn hosts(n: u32, secret: impl Fn(u32) -> Secret, until: Instant) -> Vec<Shm> {
         .map(|(me, listener)| {
             let peers: Vec<_> = (0..n).zip(addresses.clone()).filter(|(p, _)| *p != me).collect();
             let secret = secret(me);
-            std::thread::spawn(move || Shm::meet(me, n, &secret, &listener, &peers, until))
+            std::thread::spawn(move || Shm::meet(me, n, &secret, &listener, &peers, until, &|| false))
         })
         .collect();
     meeting.into_iter().map(|m| m.join().unwrap()).collect()
@@ -90,7 +90,7 @@ fn one_who_does_not_come_is_a_note() {
     let secret = Secret::random().unwrap();
     let until = Instant::now() + Duration::from_millis(100);
     let peers = [(0, silent.address().clone()), (2, mine.address().clone())];
-    let mut shm = Shm::meet(1, 3, &secret, &mine, &peers, until);
+    let mut shm = Shm::meet(1, 3, &secret, &mine, &peers, until, &|| false);
     let notes = shm.notes();
     assert!(notes[0].contains("process 0") && notes[0].contains("did not answer in time"), "{notes:?}");
     assert!(notes[1].contains("process 2") && notes[1].contains("did not come in time"), "{notes:?}");
@@ -100,10 +100,11 @@ fn one_who_does_not_come_is_a_note() {
 fn a_host_without_memory_for_it_says_so_on_both_sides() {
     let (mine, theirs, secret) = (listener(), listener(), Secret::random().unwrap());
     let (address, key) = (mine.address().clone(), secret.clone());
-    let other = std::thread::spawn(move || Shm::meet(1, 2, &key, &theirs, &[(0, address)], soon()));
+    let other =
+        std::thread::spawn(move || Shm::meet(1, 2, &key, &theirs, &[(0, address)], soon(), &|| false));
     let refuse = || Err(Error::Memory { what: "memfd".into(), why: "not permitted".into() });
     let peers = [(1, mine.address().clone())];
-    let (met, notes) = meet::meet(0, &secret, &mine, &peers, &refuse, soon());
+    let (met, notes) = meet::meet(0, &secret, &mine, &peers, &refuse, soon(), &|| false);
     assert!(met.is_empty());
     let mut other = other.join().unwrap();
     assert!(!other.reaches(0));
@@ -116,6 +117,13 @@ fn a_host_without_memory_for_it_says_so_on_both_sides() {
     }
 }
 
+#[test]
+fn waiting_is_given_up_when_the_job_is_over() {
+    let (mine, secret, begin) = (listener(), Secret::random().unwrap(), Instant::now());
+    let shm = Shm::meet(0, 2, &secret, &mine, &[(1, mine.address().clone())], soon(), &|| true);
+    assert!(!shm.reaches(1) && begin.elapsed() < Duration::from_secs(1));
+}
+
 const STEP: &str = "AMPI_WIRE_TEST_SHM";
 
 /// Not a test of its own: the process that the next test starts and kills.
@@ -124,7 +132,7 @@ fn helper() {
     let Ok(text) = std::env::var(STEP) else { return };
     let words: Vec<&str> = text.split(' ').collect();
     let (address, secret) = (words[0].parse().unwrap(), Secret::from_hex(words[1]).unwrap());
-    let mut shm = Shm::meet(1, 2, &secret, &listener(), &[(0, address)], soon());
+    let mut shm = Shm::meet(1, 2, &secret, &listener(), &[(0, address)], soon(), &|| false);
     shm.send(0, &FrameHead::new(1, 2, 3, 4), &[b"first"]).unwrap();
     shm.lend(0, &FrameHead::new(1, 2, 3, 5), Lent::owned(vec![7; 10 << 20], 1)).unwrap();
     std::thread::sleep(SOON);
@@ -140,7 +148,7 @@ fn a_killed_process_is_told_after_all_that_it_had_sent() {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let mut shm = Shm::meet(0, 2, &secret, &mine, &[(1, mine.address().clone())], soon());
+    let mut shm = Shm::meet(0, 2, &secret, &mine, &[(1, mine.address().clone())], soon(), &|| false);
     assert!(shm.reaches(1), "{:?}", shm.notes());
     let mut kept = Kept::default();
     let end = soon();
