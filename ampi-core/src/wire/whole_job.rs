@@ -123,7 +123,7 @@ fn live(me: ProcessId, server: Address, secret: Secret) -> Result<(), (Option<Cl
         host_name: host_name(),
         // the even ones are reached by a Unix socket, the odd ones by TCP
         listen: vec![
-            if me % 2 == 0 { listener.address() } else { tcp.address() }.clone(),
+            if me.is_multiple_of(2) { listener.address() } else { tcp.address() }.clone(),
             memory.address().clone(),
         ],
         first_pe: me,
