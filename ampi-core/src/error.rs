@@ -13,6 +13,8 @@ pub enum Error {
     Launcher { who: String, why: String },
     /// A setting is wrong.
     Setting { name: String, why: String },
+    /// Processes of the job cannot reach each other, or not any more.
+    Wire { what: String, why: String },
 }
 
 pub type Result<T> = std::result::Result<T, Error>;
@@ -24,6 +26,7 @@ impl fmt::Display for Error {
             Error::Memory { what, why } => write!(f, "no memory for {what}: {why}"),
             Error::Launcher { who, why } => write!(f, "{who}: {why}"),
             Error::Setting { name, why } => write!(f, "{name}: {why}"),
+            Error::Wire { what, why } => write!(f, "{what}: {why}"),
         }
     }
 }

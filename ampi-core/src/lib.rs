@@ -11,6 +11,7 @@
 //! | [`arena`] | the reserved address range: slots, stacks, per-rank heaps |
 //! | [`image`] | the ELF loader: private images, their libc, their start and end |
 //! | [`net`] | moving one message cell from PE to PE |
+//! | [`wire`] | several processes in one job: how they meet, frames between them |
 //! | [`pe`] | scheduler, tasks, timers, idle policy |
 //! | [`fault`] | faults of the running code: whose, where, with which stack |
 
@@ -23,3 +24,4 @@ pub mod job;
 pub mod net;
 pub mod pe;
 pub mod pmi;
+pub mod wire;

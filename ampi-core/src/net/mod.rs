@@ -10,7 +10,7 @@
 //! 3. `poll` advances before it hands a cell out: the handler may itself send and poll.
 
 pub mod ring;
-mod sync;
+pub(crate) mod sync;
 
 /// Payload bytes that fit into a cell.
 pub const INLINE: usize = 40;
