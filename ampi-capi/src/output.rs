@@ -19,6 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, TryLockError};
 
 /// Files that stay open between two writes; those of further ranks are opened for each write.
@@ -43,14 +44,19 @@ struct State {
 
 static OUTPUT: OnceLock<Output> = OnceLock::new();
 
-/// Takes over the output of ranks if the job asks for it.
-pub fn install(spec: &JobSpec) {
+/// Takes over the output of ranks if the job asks for it. `Err`: files cannot be made, and why.
+pub fn install(spec: &JobSpec) -> Result<(), String> {
     if !spec.tag_output && spec.output_filename.is_none() {
-        return;
+        return Ok(());
     }
     let pattern = spec.output_filename.as_ref().map(|p| std::path::absolute(p).unwrap_or_else(|_| p.clone()));
     let output = OUTPUT.get_or_init(|| Output { tag: spec.tag_output, pattern, state: Mutex::default() });
+    if let Some(pattern) = &output.pattern {
+        let path = file_name(pattern, 0);
+        open(&path, true).map_err(|e| format!("--output-filename: cannot make {}: {e}", path.display()))?;
+    }
     output::set_sink(output);
+    Ok(())
 }
 
 /// The rank has ended: its last line is complete.
@@ -86,7 +92,20 @@ impl Sink for Output {
         } else {
             self.put(&mut state, rank, fd, bytes)
         };
+        if let Err(code) = written {
+            tell_once(rank, code);
+        }
         written.map(|()| bytes.len())
+    }
+}
+
+/// Output of a rank is lost. Programs seldom look at what printf returns: so we say it, once in a job.
+fn tell_once(rank: u32, code: i32) {
+    static TOLD: AtomicBool = AtomicBool::new(false);
+    if code != libc::EPIPE && !TOLD.swap(true, Ordering::Relaxed) {
+        let why = std::io::Error::from_raw_os_error(code);
+        // if that fails, too, nobody is left to tell
+        let _ = writeln!(std::io::stderr(), "ampi: output of rank {rank} is lost: {why}");
     }
 }
 

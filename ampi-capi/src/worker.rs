@@ -306,7 +306,10 @@ fn end_of(rank: &'static Rank, code: i32) -> ! {
 
 fn run(plan: Plan) -> i32 {
     static SERVICES: Services = Services;
-    output::install(&plan.spec);
+    if let Err(why) = output::install(&plan.spec) {
+        let _ = writeln!(std::io::stderr(), "ampi: {why}");
+        return 1;
+    }
     image::host::install(&SERVICES);
     image::libc::install(image::libc_hooks());
     fault::install();

@@ -38,7 +38,7 @@ pub const PES_MAX: usize = 127;
 /// arrays run as they are. Only what is touched takes memory.
 pub const STACK_BYTES_DEFAULT: usize = 8 << 20;
 /// The smallest stack that is accepted: libc's printf of a double alone needs several KiB.
-pub const STACK_BYTES_MIN: usize = 16 << 10;
+pub const STACK_BYTES_MIN: usize = 32 << 10;
 /// The largest stack that is accepted.
 pub const STACK_BYTES_MAX: usize = 8 << 30;
 

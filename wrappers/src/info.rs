@@ -1,6 +1,7 @@
 //! `ampi_info`: facts about this installation, for people, and with `--parsable` for tools (Spack, scripts).
 
 use crate::layout::Layout;
+use crate::say::{err, out};
 use crate::{ABI_VERSION, MPI_VERSION, VERSION};
 use std::process::ExitCode;
 
@@ -30,7 +31,7 @@ pub fn main(args: Vec<String>) -> ExitCode {
     let layout = match Layout::of_this_process() {
         Ok(layout) => layout,
         Err(e) => {
-            eprintln!("ampi_info: cannot find my installation: {e}");
+            err!("ampi_info: cannot find my installation: {e}");
             return ExitCode::FAILURE;
         }
     };
@@ -39,27 +40,27 @@ pub fn main(args: Vec<String>) -> ExitCode {
         match arg.as_str() {
             "--parsable" | "--parseable" => parsable = true,
             "--version" | "-V" | "-v" => {
-                println!("ampi_info {VERSION}");
+                out!("ampi_info {VERSION}");
                 return ExitCode::SUCCESS;
             }
             "--help" | "-h" => {
-                println!(
+                out!(
                     "ampi_info [--parsable]\n\nPrints facts about this installation; with --parsable one \
                           \"key=value\" a line."
                 );
                 return ExitCode::SUCCESS;
             }
             _ => {
-                eprintln!("ampi_info: unknown option {arg}; there are --parsable, --version and --help");
+                err!("ampi_info: unknown option {arg}; there are --parsable, --version and --help");
                 return ExitCode::from(2);
             }
         }
     }
     for (key, words, value) in facts(&layout) {
         if parsable {
-            println!("{key}={value}");
+            out!("{key}={value}");
         } else {
-            println!("{words:>22}: {value}");
+            out!("{words:>22}: {value}");
         }
     }
     ExitCode::SUCCESS

@@ -4,13 +4,15 @@
 //! * [`launch`]: `ampirun`, also as `mpiexec` and `mpirun`;
 //! * [`info`]: `ampi_info`, facts about the installation for people and for tools;
 //! * [`layout`]: where the installation is; it may be moved as a whole;
-//! * [`nearest`]: "did you mean …?".
+//! * [`nearest`]: "did you mean …?";
+//! * `say`: writing to the user.
 
 pub mod compile;
 pub mod info;
 pub mod launch;
 pub mod layout;
 pub mod nearest;
+mod say;
 
 /// Version of this installation.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -415,7 +415,7 @@ impl Board {
         let others = before & 0xffff;
         if before != mark.wrapping_mul(others) {
             // the first PE that differs notices it: all before it brought the same
-            super::mismatch(me, call, Likeness::of_mark((before - others) / others + 1));
+            super::mismatch(me, call, Err(Likeness::kind_of_mark((before - others) / others)));
         }
         others as u32 + 1 == pes
     }

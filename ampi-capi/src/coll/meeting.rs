@@ -148,7 +148,7 @@ pub fn meet(
     let (board, all_here, blocked) = unsafe {
         let open = (*shared.side(pe.id()).get()).at(seq, shared, call);
         if open.first != call.likeness() {
-            super::mismatch(me, call, open.first);
+            super::mismatch(me, call, Ok(open.first));
         }
         let board = open.board;
         board.pin(r as usize, call, request.is_some(), kept);

@@ -42,9 +42,7 @@ pub enum Operation {
 pub struct Call {
     /// The MPI function, for reports.
     pub name: &'static str,
-    kind: u32,
-    /// Bytes that every member must give equally many of: the vector of a reduction.
-    length: i64,
+    likeness: Likeness,
     pub operation: Operation,
     /// `MPI_SUCCESS` or what went wrong for this member, set by whoever executed.
     error: Cell<i32>,
@@ -73,18 +71,20 @@ const KINDS: [&str; 16] = [
 impl Call {
     #[inline(always)]
     pub fn new(name: &'static str, operation: Operation) -> Call {
-        let (kind, length) = match &operation {
-            Operation::Barrier => (1, 0),
-            Operation::Move(m) => (m.kind(), 0),
-            Operation::Reduce(r) => (r.kind(), r.count * r.ty.size()),
-            Operation::Agree(_) => (12, 0),
+        let likeness = match &operation {
+            Operation::Barrier => Likeness::of(1),
+            Operation::Move(m) => Likeness { root: m.root(), ..Likeness::of(m.kind()) },
+            Operation::Reduce(r) => {
+                Likeness { kind: r.kind(), root: r.root(), bytes: r.bytes(), how: r.how.mark() }
+            }
+            Operation::Agree(a) => Likeness::of(if a.wish.is_nothing() { 13 } else { 12 }),
         };
-        Call { name, kind, length, operation, error: Cell::new(c::MPI_SUCCESS) }
+        Call { name, likeness, operation, error: Cell::new(c::MPI_SUCCESS) }
     }
 
     #[inline(always)]
     pub(super) fn likeness(&self) -> Likeness {
-        Likeness { kind: self.kind, length: self.length }
+        self.likeness
     }
 
     /// So little work that one rank does it faster than several PEs agree on shares of it.
@@ -136,45 +136,76 @@ impl Call {
             c::MPI_ERR_TRUNCATE => {
                 Err(MpiError::new(c::MPI_ERR_TRUNCATE, "more data was sent than the receive buffer holds"))
             }
+            c::MPI_ERR_COUNT => {
+                Err(MpiError::new(c::MPI_ERR_COUNT, "less data was sent than this member expects"))
+            }
             class => Err(MpiError::new(class, "the operation failed on another rank")),
         }
     }
 }
 
-/// What all members of a communicator must agree on when they meet: kind of collective and length.
+/// What all members of a communicator must agree on when they meet (MPI-5.0 §6.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Likeness {
     kind: u32,
-    length: i64,
+    /// -1 where there is none.
+    root: i64,
+    /// Length of the vector of a reduction, else 0.
+    bytes: i64,
+    /// What a reduction does with elements of its type ([`How::mark`]), else 0.
+    how: usize,
 }
 
 impl Likeness {
-    /// In one word, with a 1 at its end to count with; longer lengths are cut.
-    #[inline(always)]
-    fn mark(self) -> u64 {
-        u64::from(self.kind) << 56 | (self.length as u64 & ((1 << 40) - 1)) << 16 | 1
+    const fn of(kind: u32) -> Likeness {
+        Likeness { kind, root: -1, bytes: 0, how: 0 }
     }
 
-    fn of_mark(mark: u64) -> Likeness {
-        Likeness { kind: (mark >> 56) as u32, length: (mark >> 16 & ((1 << 40) - 1)) as i64 }
+    /// In one word, with a 1 at its end to count with: the kind, and of the rest a hash.
+    #[inline(always)]
+    fn mark(self) -> u64 {
+        let rest = (self.bytes as u64 ^ (self.root as u64).rotate_left(24) ^ self.how as u64)
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+            >> 24;
+        u64::from(self.kind) << 56 | rest << 16 | 1
+    }
+
+    fn kind_of_mark(mark: u64) -> u32 {
+        (mark >> 56) as u32
     }
 }
 
-/// Two members differ in what they must agree on: nothing sensible can follow.
+/// Root and length, as far as they matter, in words.
+fn told(l: &Likeness) -> String {
+    match (l.root, l.kind) {
+        (-1, _) => format!("{} bytes", l.bytes),
+        (root, 7) => format!("root {root}, {} bytes", l.bytes),
+        (root, _) => format!("root {root}"),
+    }
+}
+
+/// Two members differ in what they must agree on: nothing sensible can follow. `other`: what a member brought, or only its
+/// kind.
 #[cold]
-fn mismatch(me: &'static Rank, mine: &Call, other: Likeness) -> ! {
-    let (rank, name) = (me.world_rank, mine.name);
-    let text = if other.kind == mine.kind {
+fn mismatch(me: &'static Rank, mine: &Call, other: Result<Likeness, u32>) -> ! {
+    let (rank, name, l) = (me.world_rank, mine.name, &mine.likeness);
+    let kind = other.map_or_else(|kind| kind, |o| o.kind);
+    let text = if kind != l.kind {
         format!(
-            "collective mismatch: rank {rank} is in {name} with {} bytes while another member of the communicator gave \
-             {}; all members of a reduction must give the same count and datatype",
-            mine.length, other.length
+            "collective mismatch: rank {rank} is in {name} while another member of the communicator is in another \
+             collective, {}; all members must call the same collectives in the same order",
+            KINDS[kind as usize % KINDS.len()]
         )
     } else {
+        let theirs = match other {
+            Ok(o) if (o.root, o.bytes) != (l.root, l.bytes) => told(&o),
+            Ok(_) => "another operation or datatype".into(),
+            Err(_) => "something else".into(),
+        };
         format!(
-            "collective mismatch: rank {rank} is in {name} while another member of the communicator is in {}; \
-             all members must call the same collectives in the same order",
-            KINDS[other.kind as usize % KINDS.len()]
+            "collective mismatch: rank {rank} is in {name} with {} while another member of the communicator gave \
+             {theirs}; all members must give the same root, operation, count and datatype",
+            told(l)
         )
     };
     crate::errhandler::abort_job(me, &text, 1)

@@ -17,6 +17,7 @@ use crate::abi::constants as c;
 use crate::datatype::DatatypeRef;
 use crate::memory::{self, Address};
 use ampi_core::pe::PeId;
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 /// One rank or all.
@@ -178,6 +179,15 @@ const SMALL_BYTES: i64 = 64 << 10;
 const SMALL_EXCHANGE_BYTES: i64 = 8 << 10;
 
 impl Movement {
+    /// The root; -1: there is none.
+    #[inline(always)]
+    pub(super) fn root(&self) -> i64 {
+        match (self.sources, self.receivers) {
+            (Who::One(root), _) | (_, Who::One(root)) => i64::from(root),
+            _ => -1,
+        }
+    }
+
     pub fn kind(&self) -> u32 {
         self.what
     }
@@ -241,14 +251,16 @@ fn from(board: &Board, call: &Call, m: &Movement, r: usize, s: usize) {
         blocks => blocks.block(r),
     };
     let Some(source) = source else { return };
-    if copy(&source, &to).is_err() {
-        call.fail(c::MPI_ERR_TRUNCATE);
+    match copy(&source, &to) {
+        Ordering::Greater => call.fail(c::MPI_ERR_TRUNCATE),
+        Ordering::Less if m.what == BROADCAST => call.fail(c::MPI_ERR_COUNT),
+        _ => {}
     }
 }
 
-/// Copies one block; `Err` when it does not fit (what fits is copied).
+/// Copies one block, or what fits of it; says how its length compares with the room.
 #[inline(always)]
-fn copy(from: &Block<'_>, to: &Block<'_>) -> Result<(), ()> {
+fn copy(from: &Block<'_>, to: &Block<'_>) -> Ordering {
     let room = to.count * to.ty.size();
     let bytes = from.packed.map_or(from.count * from.ty.size(), |n| n as i64);
     let n = bytes.min(room);
@@ -265,7 +277,7 @@ fn copy(from: &Block<'_>, to: &Block<'_>) -> Result<(), ()> {
             memory::unpack(to.ty, to.at, at, n as usize);
         }
     }
-    if bytes > room { Err(()) } else { Ok(()) }
+    bytes.cmp(&room)
 }
 
 /// The common alltoall and allgather: equal small contiguous blocks everywhere. One member's part, which it leaves in its

@@ -64,6 +64,21 @@ impl Reduction {
         }
     }
 
+    /// The root; -1: there is none.
+    #[inline(always)]
+    pub(super) fn root(&self) -> i64 {
+        match self.shape {
+            Shape::Reduce(root) => i64::from(root),
+            _ => -1,
+        }
+    }
+
+    /// Bytes of data of the whole vector.
+    #[inline(always)]
+    pub(super) fn bytes(&self) -> i64 {
+        self.count * self.ty.size()
+    }
+
     pub(super) fn is_small(&self, n: usize) -> bool {
         matches!(self.how, How::User(..)) || self.count * self.ty.extent() * n as i64 <= SMALL_BYTES
     }

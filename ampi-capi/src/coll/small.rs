@@ -16,6 +16,7 @@ use super::{Call, Operation};
 use crate::abi::constants as c;
 use crate::memory::{self, Address};
 use crate::op::Kernel;
+use std::cmp::Ordering;
 
 /// Room in an entry.
 pub const BYTES: usize = 48;
@@ -216,8 +217,10 @@ pub(super) fn take(board: &Board, r: usize, call: &Call) {
                 }
                 _ => return,
             };
-            if sent > room {
-                call.fail(c::MPI_ERR_TRUNCATE);
+            match sent.cmp(&room) {
+                Ordering::Greater => call.fail(c::MPI_ERR_TRUNCATE),
+                Ordering::Less => call.fail(c::MPI_ERR_COUNT),
+                Ordering::Equal => {}
             }
         }
         _ => {}

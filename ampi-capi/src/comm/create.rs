@@ -21,6 +21,12 @@ pub enum Wish {
     Nothing,
 }
 
+impl Wish {
+    pub fn is_nothing(&self) -> bool {
+        matches!(self, Wish::Nothing)
+    }
+}
+
 /// One member's part in creating a communicator.
 pub struct Agreement {
     pub wish: Wish,

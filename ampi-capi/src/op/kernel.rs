@@ -23,6 +23,12 @@ pub(super) type Loop = unsafe fn(*const u8, *mut u8, usize);
 pub struct Kernel(pub(super) Loop);
 
 impl Kernel {
+    /// Where its code is: tells kernels apart.
+    #[inline(always)]
+    pub fn address(self) -> usize {
+        self.0 as usize
+    }
+
     /// `inout[i] = in[i] op inout[i]` for `n` elements, an extent apart, of the datatype that the kernel was looked up
     /// for. The addresses stand for memory of that length ([`crate::memory`]).
     #[inline(always)]

@@ -19,6 +19,7 @@ pub mod show;
 pub mod words;
 
 use crate::layout::Layout;
+use crate::say::{err, out};
 use language::Language;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::process::CommandExt;
@@ -83,7 +84,7 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
     match run(&name, &args[1.min(args.len())..]) {
         Ok(code) => code,
         Err(why) => {
-            eprintln!("{name}: {why}");
+            err!("{name}: {why}");
             ExitCode::FAILURE
         }
     }
@@ -99,18 +100,18 @@ fn run(name: &str, args: &[OsString]) -> Result<ExitCode, String> {
     };
     let line = command_line(&layout, compiler, &words);
     if let Some(question) = &words.show {
-        println!("{}", show::answer(question, name, &layout, &line)?);
+        out!("{}", show::answer(question, name, &layout, &line)?);
         return Ok(ExitCode::SUCCESS);
     }
     for warning in &words.warnings {
-        eprintln!("{name}: warning: {warning}");
+        err!("{name}: warning: {warning}");
     }
     let all = line.words();
     if words.verbose {
         for (word, why) in &words.ignored {
-            eprintln!("{name}: note: {word} is not needed: {why}");
+            err!("{name}: note: {word} is not needed: {why}");
         }
-        eprintln!("{}", show::quoted(&all));
+        err!("{}", show::quoted(&all));
     }
     let error = Command::new(&all[0]).args(&all[1..]).exec();
     Err(format!("cannot start the compiler {}: {error}; AMPI_CC or AMPI_CXX names another", all[0].display()))

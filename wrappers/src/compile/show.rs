@@ -69,6 +69,14 @@ fn quote(word: &str) -> String {
     if !word.is_empty() && word.chars().all(plain) {
         return word.to_string();
     }
+    // CMake's FindMPI understands a path with blanks only in this form
+    for option in ["-I", "-L", "-Wl,"] {
+        if let Some(rest) = word.strip_prefix(option)
+            && !rest.contains(['"', '$', '`', '\\', '!'])
+        {
+            return format!("{option}\"{rest}\"");
+        }
+    }
     format!("'{}'", word.replace('\'', "'\\''"))
 }
 
@@ -119,7 +127,7 @@ mod tests {
 
     #[test]
     fn words_are_quoted_for_a_shell() {
-        let words = ["a b", "$ORIGIN", "it's", "-DX=1", ""].map(OsString::from);
-        assert_eq!(quoted(&words), r#"'a b' '$ORIGIN' 'it'\''s' -DX=1 ''"#);
+        let words = ["a b", "$ORIGIN", "it's", "-DX=1", "", "-I/a b", "-L/$a b"].map(OsString::from);
+        assert_eq!(quoted(&words), r#"'a b' '$ORIGIN' 'it'\''s' -DX=1 '' -I"/a b" '-L/$a b'"#);
     }
 }

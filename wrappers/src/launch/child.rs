@@ -19,6 +19,7 @@
 use super::Refusal;
 use super::plan::Plan;
 use super::words::Request;
+use crate::say::err;
 use ampi_core::job;
 use std::ffi::CStr;
 use std::io;
@@ -101,7 +102,7 @@ fn watch(child: &mut Child, signals: &Signals, plan: &Plan) -> io::Result<u8> {
         if deadline.is_some_and(|d| now >= d) && !time_over {
             time_over = true;
             let limit = plan.timeout.unwrap_or_default().as_secs_f64();
-            eprintln!("ampirun: time over: the job was ended after {limit} s ({})", plan.timeout_from);
+            err!("ampirun: time over: the job was ended after {limit} s ({})", plan.timeout_from);
             child.kill()?;
         }
         if kill_at.is_some_and(|k| now >= k) {
@@ -156,7 +157,7 @@ fn code(status: ExitStatus) -> u8 {
         (Some(code), _) => code as u8,
         (None, Some(signal)) => {
             let core = if status.core_dumped() { ", core dumped" } else { "" };
-            eprintln!("ampirun: the job was ended by signal {signal} ({}{core})", describe(signal));
+            err!("ampirun: the job was ended by signal {signal} ({}{core})", describe(signal));
             128 + signal as u8
         }
         (None, None) => 1,

@@ -25,6 +25,7 @@ pub mod remote;
 pub mod words;
 
 use crate::layout::Layout;
+use crate::say::{self, err, out};
 use crate::{ABI_VERSION, MPI_VERSION, VERSION};
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -51,7 +52,7 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
     match run(&args) {
         Ok(code) => ExitCode::from(code),
         Err(refusal) => {
-            eprintln!("ampirun: {}", refusal.why);
+            err!("ampirun: {}", refusal.why);
             ExitCode::from(refusal.code)
         }
     }
@@ -60,15 +61,15 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
 fn run(args: &[OsString]) -> Result<u8, Refusal> {
     let request = words::read(args)?;
     if request.help {
-        print!("{}", help::text());
+        say::answer(format_args!("{}", help::text()));
         return Ok(0);
     }
     if request.version {
-        println!("ampirun (Adaptive MPI in Rust) {VERSION}, MPI {MPI_VERSION}, ABI {ABI_VERSION}");
+        out!("ampirun (Adaptive MPI in Rust) {VERSION}, MPI {MPI_VERSION}, ABI {ABI_VERSION}");
         return Ok(0);
     }
     let Some(name) = request.program.clone() else {
-        eprint!("{}", help::usage());
+        say::remark(format_args!("{}", help::usage()));
         return Err(Refusal::usage("no program is named"));
     };
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -83,7 +84,7 @@ fn run(args: &[OsString]) -> Result<u8, Refusal> {
     let layout = Layout::of_this_process()
         .map_err(|e| Refusal { code: 1, why: format!("cannot find my installation: {e}") })?;
     for note in &plan.notes {
-        eprintln!("ampirun: {note}");
+        err!("ampirun: {note}");
     }
     child::run(&layout.worker(), &path, &request, &plan)
 }

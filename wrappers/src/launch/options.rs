@@ -132,7 +132,7 @@ pub const OPTIONS: &[Opt] = &[
         &["SIZE"],
         Act::StackSize,
         Group::Ranks,
-        "stack of each rank: 64K, 1M (as it is without this option), 1G",
+        "stack of each rank: 64K, 8M (as it is without this option), 1G",
     ),
     opt(&["--no-bind"], &[], Act::NoBind, Group::Ranks, "let PEs wander from core to core"),
     opt(

@@ -21,6 +21,7 @@ use super::super::child::sweep;
 use super::frame::{self, Hello, Kind, NOBODY};
 use super::order::{Order, SECRET_VARIABLE, Start};
 use crate::VERSION;
+use crate::say::err;
 use std::collections::BTreeSet;
 use std::io::{self, IsTerminal, Read, Write};
 use std::mem::MaybeUninit;
@@ -59,13 +60,13 @@ struct Running {
 /// The whole agent.
 pub fn main() -> ExitCode {
     if io::stdin().is_terminal() {
-        eprintln!("ampirun: {} is for the launcher, not for people", super::AGENT_WORD);
+        err!("ampirun: {} is for the launcher, not for people", super::AGENT_WORD);
         return ExitCode::from(2);
     }
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
-            eprintln!("ampirun: agent: {e}");
+            err!("ampirun: agent: {e}");
             ExitCode::FAILURE
         }
     }
