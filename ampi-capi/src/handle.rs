@@ -256,9 +256,9 @@ impl<T> Table<T> {
         }
     }
 
-    /// Puts a new object into the table. `None`: the table is full ([`INDEX_COUNT_MAX`]).
-    pub fn try_insert(&self, object: Rc<T>) -> Option<Handle> {
-        // SAFETY: module rule: moving an Rc into a Vec runs no foreign code.
+    /// A free slot and the handle that it will have.
+    fn slot(&self) -> Option<Handle> {
+        // SAFETY: module rule: nothing foreign runs.
         let s = unsafe { &mut *self.cell.get() };
         let index = match s.free.pop() {
             Some(i) => i as usize,
@@ -270,28 +270,29 @@ impl<T> Table<T> {
         };
         let slot = &mut s.slots[index];
         let handle = encode(self.kind, slot.generation, index as u32);
-        slot.id = handle.0 as u32;
         slot.generation = slot.generation.wrapping_add(1);
-        slot.object = Some(object);
+        Some(handle)
+    }
+
+    /// Puts a new object into the table. `None`: the table is full ([`INDEX_COUNT_MAX`]).
+    pub fn try_insert(&self, object: Rc<T>) -> Option<Handle> {
+        let handle = self.slot()?;
+        self.fill(handle, object);
         Some(handle)
     }
 
     /// A handle for an object that [`Table::fill`] will bring; until then the handle names nothing.
-    pub fn reserve(&self) -> crate::error::MpiResult<Handle>
-    where
-        T: 'static,
-    {
-        // SAFETY: module rule; nothing foreign runs.
-        let s = unsafe { &mut *self.cell.get() };
-        if s.slots.len() >= INDEX_COUNT_MAX {
-            return crate::mpi_err!(
-                MPI_ERR_INTERN,
-                "this rank has {INDEX_COUNT_MAX} live {}s: free some",
-                self.kind.word()
-            );
-        }
-        s.slots.push(Slot { id: 0, generation: 1, object: None });
-        Ok(encode(self.kind, 0, (s.slots.len() - 1) as u32))
+    pub fn reserve(&self) -> crate::error::MpiResult<Handle> {
+        self.slot().map_or_else(|| self.full(), Ok)
+    }
+
+    #[cold]
+    fn full<R>(&self) -> crate::error::MpiResult<R> {
+        crate::mpi_err!(
+            MPI_ERR_INTERN,
+            "this rank has {INDEX_COUNT_MAX} live {}s: free some",
+            self.kind.word()
+        )
     }
 
     /// Brings the object of a reserved handle.
@@ -305,14 +306,7 @@ impl<T> Table<T> {
 
     /// Puts a new object into the table, or an error of class `MPI_ERR_INTERN` that says how many there are.
     pub fn insert(&self, object: Rc<T>) -> crate::error::MpiResult<Handle> {
-        match self.try_insert(object) {
-            Some(h) => Ok(h),
-            None => crate::mpi_err!(
-                MPI_ERR_INTERN,
-                "this rank has {INDEX_COUNT_MAX} live {}s: free some",
-                self.kind.word()
-            ),
-        }
+        self.try_insert(object).map_or_else(|| self.full(), Ok)
     }
 
     /// Takes a dynamic object out: its handle is stale from now on. Predefined ones stay (`None`).
@@ -352,6 +346,21 @@ mod tests {
 
     fn table() -> Table<u64> {
         Table::new(HandleKind::Info, c::MPI_INFO_NULL, 2)
+    }
+
+    #[test]
+    fn reserved_handles_reuse_slots_that_were_freed() {
+        let t = table();
+        let first = t.reserve().unwrap();
+        assert!(t.get(first).is_none(), "nothing yet");
+        t.fill(first, Rc::new(1));
+        assert_eq!(t.get(first).as_deref(), Some(&1));
+        assert!(t.remove(first).is_some());
+        let second = t.reserve().unwrap();
+        assert!(index_of(second) == index_of(first) && second != first);
+        t.fill(second, Rc::new(2));
+        assert!(t.get(first).is_none(), "stale");
+        assert_eq!(t.get(second).as_deref(), Some(&2));
     }
 
     #[test]

@@ -340,7 +340,7 @@ mod tests {
             ("isolate=proces", "image or none"),
             ("colour=red", "unknown to this version"),
             ("pes", "key=value"),
-            ("stack_bytes=1", "less than 16384"),
+            ("stack_bytes=1", "less than 32768"),
             ("output_filename=a%Z", "two hexadecimal digits"),
             ("mapping=file:", "file:<path>"),
         ] {
