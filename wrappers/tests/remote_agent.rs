@@ -5,8 +5,9 @@ use ampi_wrappers::launch::remote::{Event, Fleet, News, Order, Shell, Start};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -28,6 +29,19 @@ noisy) echo 'Last login: today'; printf 'no line end'; sh -c "$2" ;;
 esac
 "#;
 
+/// Writes a script that can be executed at once. By another process: what this one writes, the children that other tests
+/// fork at that moment have open for writing, and then it cannot be executed ("text file busy").
+fn executable(path: &Path, text: &str) {
+    let mut writer = Command::new("sh")
+        .args(["-c", "cat > \"$0\" && chmod 755 \"$0\""])
+        .arg(path)
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    writer.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    assert!(writer.wait().unwrap().success());
+}
+
 struct Stage {
     folder: TempDir,
     shell: Shell,
@@ -37,8 +51,7 @@ impl Stage {
     fn new() -> Stage {
         let folder = tempfile::tempdir().unwrap();
         let script = folder.path().join("fake-ssh");
-        fs::write(&script, SCRIPT.replace("$VERSION", ampi_wrappers::VERSION)).unwrap();
-        fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+        executable(&script, &SCRIPT.replace("$VERSION", ampi_wrappers::VERSION));
         Stage { shell: Shell::Words(vec![script.into()]), folder }
     }
 
@@ -234,7 +247,7 @@ fn an_agent_that_is_killed_takes_its_processes_along() {
     fleet.order(0, &stage.order(&["echo $PPID; exec sleep 60"])).unwrap();
     let mut story = Story::default();
     story.follow(&mut fleet, |s| s.stdout.len() == 1 && s.pids.len() == 1);
-    let killed = std::process::Command::new("kill").args(["-9", story.stdout[&0].trim()]).status().unwrap();
+    let killed = Command::new("kill").args(["-9", story.stdout[&0].trim()]).status().unwrap();
     assert!(killed.success());
     story.follow(&mut fleet, |s| !s.closed.is_empty());
     wait_for_end(story.pids[&0]);
@@ -317,13 +330,10 @@ fn a_missing_shell_is_told() {
 
 #[test]
 fn the_agent_is_not_for_people() {
-    let output = std::process::Command::new(agent())
-        .arg("--remote-agent")
-        .stdin(std::process::Stdio::null())
-        .output()
-        .unwrap();
+    let output =
+        Command::new(agent()).arg("--remote-agent").stdin(std::process::Stdio::null()).output().unwrap();
     // Without an order it ends at once.
     assert!(output.status.success() && output.stdout.starts_with(b"\nAMPI-AGENT 1 "), "{output:?}");
-    let output = std::process::Command::new(agent()).arg("--help").output().unwrap();
+    let output = Command::new(agent()).arg("--help").output().unwrap();
     assert!(!String::from_utf8_lossy(&output.stdout).contains("remote-agent"));
 }
