@@ -4,8 +4,13 @@
 //! printable ASCII character, and `%` itself, is written `%XX`:
 //!
 //! ```text
-//! pes=2
-//! ranks=32
+//! pes=2                      of this process
+//! ranks=32                   of the whole job
+//! processes=1
+//! process=0                  this one: below processes
+//! first_pe=0                 number of its first PE in the job
+//! server=                    where the launcher awaits the processes of the job; empty: there is one process
+//! transport=auto             auto | shm | tcp | ofi | ofi:<provider> | mpi | mpi:<library>
 //! mapping=block              block | rr | file:<path>
 //! isolate=image              image | none
 //! stack_bytes=8388608
@@ -31,6 +36,8 @@ use std::path::PathBuf;
 
 /// Name of the environment variable between launcher and worker.
 pub const VARIABLE: &str = "AMPI_JOB";
+/// Name of the variable with the job's secret, in hexadecimal digits: only in jobs of several processes.
+pub const SECRET: &str = "AMPI_SECRET";
 
 /// As many PEs as one process can have: the table of chares keeps a PE's number in the low bits of an address.
 pub const PES_MAX: usize = 127;
@@ -84,13 +91,71 @@ pub enum Bind {
     None,
 }
 
+/// How processes talk to each other.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Transport {
+    /// Shared memory on a host, TCP between hosts.
+    #[default]
+    Auto,
+    /// Shared memory; all processes must be on one host.
+    Shm,
+    /// TCP also between processes of one host.
+    Tcp,
+    /// libfabric, with the provider of this name or (empty) the one it thinks best.
+    Ofi(String),
+    /// An MPI library of the system: this one, or (empty) the one that is found.
+    Mpi(String),
+}
+
+impl std::fmt::Display for Transport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let detail = |f: &mut std::fmt::Formatter<'_>, name: &str, detail: &str| match detail {
+            "" => f.write_str(name),
+            detail => write!(f, "{name}:{}", escape(detail.as_bytes())),
+        };
+        match self {
+            Transport::Auto => f.write_str("auto"),
+            Transport::Shm => f.write_str("shm"),
+            Transport::Tcp => f.write_str("tcp"),
+            Transport::Ofi(provider) => detail(f, "ofi", provider),
+            Transport::Mpi(library) => detail(f, "mpi", library),
+        }
+    }
+}
+
+impl Transport {
+    /// What [`Transport`]'s `Display` wrote; `None`: there is no such transport.
+    pub fn parse(text: &str) -> Option<Transport> {
+        let (name, detail) = text.split_once(':').unwrap_or((text, ""));
+        let detail = unescape(detail).ok()?.into_os_string().into_string().ok()?;
+        Some(match (name, detail.is_empty()) {
+            ("auto", true) => Transport::Auto,
+            ("shm", true) => Transport::Shm,
+            ("tcp", true) => Transport::Tcp,
+            ("ofi", _) => Transport::Ofi(detail),
+            ("mpi", _) => Transport::Mpi(detail),
+            _ => return None,
+        })
+    }
+}
+
 /// Everything the worker has to know beyond the program and its arguments.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobSpec {
-    /// Schedulers, one thread each. At least 1.
+    /// Schedulers of this process, one thread each. At least 1.
     pub pes: usize,
-    /// Ranks of the job. At least 1.
+    /// Ranks of the whole job. At least 1.
     pub ranks: usize,
+    /// Processes of the job. At least 1.
+    pub processes: usize,
+    /// This process's number, below `processes`.
+    pub process: usize,
+    /// The number in the job of this process's first PE.
+    pub first_pe: usize,
+    /// Where the launcher awaits the processes of the job (the text of a [`crate::wire::stream::Address`]); empty when
+    /// there is only one. The secret that opens it is in the variable [`SECRET`].
+    pub server: String,
+    pub transport: Transport,
     pub mapping: Mapping,
     pub isolate: Isolate,
     /// Size of each rank's stack.
@@ -113,6 +178,11 @@ impl Default for JobSpec {
         JobSpec {
             pes: 1,
             ranks: 1,
+            processes: 1,
+            process: 0,
+            first_pe: 0,
+            server: String::new(),
+            transport: Transport::Auto,
             mapping: Mapping::Block,
             isolate: Isolate::Image,
             stack_bytes: STACK_BYTES_DEFAULT,
@@ -154,6 +224,11 @@ impl JobSpec {
         let lines = [
             ("pes", self.pes.to_string()),
             ("ranks", self.ranks.to_string()),
+            ("processes", self.processes.to_string()),
+            ("process", self.process.to_string()),
+            ("first_pe", self.first_pe.to_string()),
+            ("server", escape(self.server.as_bytes())),
+            ("transport", self.transport.to_string()),
             ("mapping", mapping),
             ("isolate", isolate.into()),
             ("stack_bytes", self.stack_bytes.to_string()),
@@ -178,6 +253,15 @@ impl JobSpec {
             match key {
                 "pes" => job.pes = count(key, value, 1)?,
                 "ranks" => job.ranks = count(key, value, 1)?,
+                "processes" => job.processes = count(key, value, 1)?,
+                "process" => job.process = count(key, value, 0)?,
+                "first_pe" => job.first_pe = count(key, value, 0)?,
+                "server" => job.server = unescape(value)?.display().to_string(),
+                "transport" => {
+                    job.transport = Transport::parse(value).ok_or_else(|| {
+                        choice(key, value, "auto, shm, tcp, ofi[:provider] or mpi[:library]")
+                    })?;
+                }
                 "mapping" => {
                     job.mapping = match value {
                         "block" => Mapping::Block,
@@ -231,6 +315,12 @@ impl JobSpec {
                     )));
                 }
             }
+        }
+        if job.process >= job.processes {
+            return Err(wrong(format!("process={} is not below processes={}", job.process, job.processes)));
+        }
+        if job.processes > 1 && job.server.is_empty() {
+            return Err(wrong(format!("processes={} without a server to meet at", job.processes)));
         }
         Ok(job)
     }
@@ -312,6 +402,11 @@ mod tests {
         let job = JobSpec {
             pes: 2,
             ranks: 32,
+            processes: 3,
+            process: 2,
+            first_pe: 4,
+            server: "unix:@a b".into(),
+            transport: Transport::Ofi("tcp;ofi_rxm".into()),
             mapping: Mapping::File("/tmp/a b%\n=c".into()),
             isolate: Isolate::None,
             stack_bytes: 64 << 10,
@@ -340,6 +435,10 @@ mod tests {
             ("isolate=proces", "image or none"),
             ("colour=red", "unknown to this version"),
             ("pes", "key=value"),
+            ("processes=2\nserver=x\nprocess=2", "not below processes=2"),
+            ("processes=2", "without a server"),
+            ("transport=pigeon", "auto, shm, tcp"),
+            ("transport=tcp:x", "auto, shm, tcp"),
             ("stack_bytes=1", "less than 32768"),
             ("output_filename=a%Z", "two hexadecimal digits"),
             ("mapping=file:", "file:<path>"),

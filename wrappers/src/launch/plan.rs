@@ -77,6 +77,7 @@ pub fn plan(
         verbose: request.verbose,
         explain: request.explain,
         report_bindings: request.report_bindings,
+        ..defaults
     };
     if request.verbose {
         notes.extend(request.notes.iter().cloned());
