@@ -8,6 +8,8 @@
 #![allow(unsafe_code)]
 
 use crate::datatype::Datatype;
+use ampi_core::pe::Job;
+use ampi_core::wire::place::Lent;
 
 /// A place in a rank's memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -47,6 +49,20 @@ pub fn copy(to: Address, from: Address, n: usize) {
 #[inline(always)]
 pub fn store(to: Address, bytes: &[u8]) {
     copy(to, Address(bytes.as_ptr() as usize), bytes.len());
+}
+
+/// Names the `n` bytes at `to` for a frame that will bring them: its number. The user leaves a receive's buffer alone until
+/// the receive completes, which is after the frame's handler has run.
+pub fn land(job: &Job, to: Address, n: usize) -> u64 {
+    // SAFETY: module contract.
+    unsafe { job.land(to.0 as *mut u8, n) }
+}
+
+/// The `n` bytes at `from`, to be sent from where they are. The user does not change a send's buffer until the send
+/// completes, which is when `token` is released.
+pub fn lent(from: Address, n: usize, token: u64) -> Lent {
+    // SAFETY: module contract.
+    unsafe { Lent::pieces(vec![(from.0 as *const u8, n)], token) }
 }
 
 /// The user's bytes as a slice, for the duration of one operation that does not suspend.

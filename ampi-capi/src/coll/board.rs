@@ -31,8 +31,8 @@
 //!    releases it last keeps it for reuse.
 //! 6. Guest code (user-defined operations) runs only in the call of the rank that arrives last, never on RUN.
 //!
-//! Between processes a board will be one process's share of the operation; the exchange then sits between the last
-//! arrival and the execution.
+//! Where members live in several processes, each process has boards of its own; an exchange between them ([`super::across`])
+//! then stands in place of the execution.
 //!
 //! # Safety
 //! Raw pointers to calls of other ranks, valid by 2, and to boards, valid by 4; interior mutability across PEs, ordered
@@ -334,10 +334,10 @@ impl Board {
         unsafe { (&(*self.entries.get()))[r].combined }
     }
 
-    /// Says so; by the PE of member r, before it counts as arrived.
-    pub(super) fn set_combined(&self, r: usize) {
+    /// Says so; by the PE of member r, before it counts as arrived; of another process's member by who executes.
+    pub(super) fn set_combined(&self, r: usize, combined: bool) {
         // SAFETY: as in `pin`.
-        unsafe { (*(*self.entries.get()).as_mut_ptr().add(r)).combined = true };
+        unsafe { (*(*self.entries.get()).as_mut_ptr().add(r)).combined = combined };
     }
 
     /// Where the result of a small operation is kept.
@@ -371,7 +371,7 @@ impl Board {
     }
 
     #[inline(always)]
-    fn is_nonblocking(&self, r: usize) -> bool {
+    pub(super) fn is_nonblocking(&self, r: usize) -> bool {
         // SAFETY: as in `call`.
         unsafe { (&(*self.entries.get()))[r].nonblocking }
     }

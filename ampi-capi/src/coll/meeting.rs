@@ -7,7 +7,7 @@
 #![allow(unsafe_code)]
 
 use super::board::{Board, LONG, NONBLOCKING};
-use super::{Call, Likeness, small};
+use super::{Call, Likeness, across, small};
 use crate::comm::Shared;
 use crate::pt2pt::request::{Outcome, Request};
 use crate::rank::Rank;
@@ -175,6 +175,18 @@ pub fn meet(
         small::combine(board, call, shared.members_on(pe.id()));
     }
     if all_here && board.arrive(me, call) {
+        if shared.spread().is_some() {
+            match request {
+                None => {
+                    pe.block_in_after(blocked, || across::begin(me, board, r as usize));
+                    if kept.is_some() {
+                        small::take(board, r as usize, call);
+                    }
+                }
+                Some(_) => across::begin(me, board, r as usize),
+            }
+            return;
+        }
         // the last of all: `me` is in its own call, so user-defined operations may run here
         let small = kept.is_some() && small::execute(board, call);
         if !small {
@@ -184,8 +196,7 @@ pub fn meet(
             if !small {
                 (0..call.phases()).for_each(|phase| call.run(board, phase, None, call));
             }
-            tell(pe, board, FINISH, 0);
-            finish(pe, board);
+            tell_finish(pe, board);
             if kept.is_some() && request.is_none() {
                 small::take(board, r as usize, call);
             }
@@ -217,6 +228,12 @@ fn tell(pe: &Pe, board: &'static Board, kind: u8, phase: u32) {
     }
 }
 
+/// The operation is complete for the members of this process.
+pub(super) fn tell_finish(pe: &'static Pe, board: &'static Board) {
+    tell(pe, board, FINISH, 0);
+    finish(pe, board);
+}
+
 fn board_of(d: &Delivery<'_>) -> &'static Board {
     let address = u64::from_ne_bytes(*d.data.first_chunk().expect("eight bytes"));
     // SAFETY: put there by `tell`; members of this PE wait for it (invariant 4).
@@ -244,8 +261,7 @@ fn run(pe: &'static Pe, board: &'static Board, phase: u32) {
             tell(pe, board, RUN, phase + 1);
             run(pe, board, phase + 1);
         } else {
-            tell(pe, board, FINISH, 0);
-            finish(pe, board);
+            tell_finish(pe, board);
         }
     }
 }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`board`] | where the members meet, who executes |
 //! | [`meeting`] | what a PE does when its ranks arrive, and when it is told to go on |
+//! | [`across`] | the same with members in several processes |
 //! | [`movement`] | broadcast, gather, scatter, allgather, alltoall: one rule for all |
 //! | `small` | contributions of a few bytes, kept on the board |
 //! | [`reduction`] | reduce, allreduce, reduce_scatter, scan, exscan |
@@ -12,6 +13,7 @@
 //! Results do not depend on where ranks live: data movement has no order, and every reduction combines contributions in
 //! rank order.
 
+pub mod across;
 pub mod board;
 pub mod calls;
 pub mod meeting;

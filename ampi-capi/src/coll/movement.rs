@@ -17,6 +17,7 @@ use crate::abi::constants as c;
 use crate::datatype::DatatypeRef;
 use crate::memory::{self, Address};
 use ampi_core::pe::PeId;
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::sync::Arc;
 
@@ -242,20 +243,97 @@ fn receive(board: &Board, r: usize) {
 
 #[inline(always)]
 fn from(board: &Board, call: &Call, m: &Movement, r: usize, s: usize) {
-    let sender = movement(board.call(s));
     let Some(to) = m.recv.block(s) else { return };
-    // a member whose send side is in place sends what already lies in its receive buffer
-    let source = match &sender.send {
+    let Some(source) = source(movement(board.call(s)), r, s) else { return };
+    told(call, m, copy(&source, &to));
+}
+
+/// What member `s` has for member `r`.
+#[inline(always)]
+fn source(sender: &Movement, r: usize, s: usize) -> Option<Block<'_>> {
+    match &sender.send {
+        // a member whose send side is in place sends what already lies in its receive buffer
         Blocks::None if s != r => sender.recv.block(s),
         Blocks::None => None,
         blocks => blocks.block(r),
-    };
-    let Some(source) = source else { return };
-    match copy(&source, &to) {
+    }
+}
+
+/// What a member that received hears of how the length it was sent compares with its room.
+fn told(call: &Call, m: &Movement, compared: Ordering) {
+    match compared {
         Ordering::Greater => call.fail(c::MPI_ERR_TRUNCATE),
         Ordering::Less if m.what == BROADCAST => call.fail(c::MPI_ERR_COUNT),
         _ => {}
     }
+}
+
+/// Copies what member `s` has for member `r`, both of this process.
+pub(super) fn move_block(board: &Board, r: usize, s: usize) {
+    let call = board.call(r);
+    from(board, call, movement(call), r, s);
+}
+
+/// Adds what member `s` has for member `r`, who lives in another process, to `out`: its length in bytes (8 bytes), its bytes.
+pub(super) fn pack_block(board: &Board, r: usize, s: usize, out: &mut Vec<u8>) {
+    let block = source(movement(board.call(s)), r, s);
+    let n = block.as_ref().map_or(0, |b| b.packed.unwrap_or((b.count * b.ty.size()) as usize));
+    out.extend_from_slice(&(n as u64).to_le_bytes());
+    let Some(block) = block else { return };
+    match (block.packed, block.ty.is_contiguous(block.count)) {
+        (Some(_), _) => out.extend_from_slice(memory::view(block.at, n)),
+        (None, Some((offset, _))) => out.extend_from_slice(memory::view(block.at.add(offset), n)),
+        (None, None) => {
+            let at = out.len();
+            out.resize(at + n, 0);
+            memory::pack(block.ty, block.at, 0, Address(out[at..].as_mut_ptr() as usize), n);
+        }
+    }
+}
+
+/// The blocks that [`pack_block`] wrote one after the other.
+pub(super) struct Packed<'a>(&'a [u8]);
+
+impl<'a> Packed<'a> {
+    pub fn new(bytes: &'a [u8]) -> Packed<'a> {
+        Packed(bytes)
+    }
+
+    pub fn next(&mut self) -> &'a [u8] {
+        let (length, rest) = self.0.split_first_chunk().expect("the members agree on the number of blocks");
+        let (block, rest) = rest.split_at(u64::from_le_bytes(*length) as usize);
+        self.0 = rest;
+        block
+    }
+}
+
+/// Puts what member `s` of another process has sent to member `r` where it belongs.
+pub(super) fn unpack_block(board: &Board, r: usize, s: usize, bytes: &[u8]) {
+    let call = board.call(r);
+    let m = movement(call);
+    let Some(to) = m.recv.block(s) else { return };
+    let from = Address(bytes.as_ptr() as usize);
+    let block = Block { at: from, count: 0, ty: to.ty, packed: Some(bytes.len()) };
+    told(call, m, copy(&block, &to));
+}
+
+/// What the root of a broadcast sends, packed.
+pub(super) fn whole_of(board: &'static Board, root: usize) -> Cow<'static, [u8]> {
+    let send = &movement(board.call(root)).send;
+    match (send.place(), send) {
+        (Some((at, n)), _) => Cow::Borrowed(memory::view(at, n)),
+        (None, Blocks::Whole { at, count, ty }) => {
+            let mut bytes = vec![0; (count * ty.size()) as usize];
+            memory::pack(ty, *at, 0, Address(bytes.as_mut_ptr() as usize), bytes.len());
+            Cow::Owned(bytes)
+        }
+        _ => Cow::Borrowed(&[]),
+    }
+}
+
+/// Gives member `r` what a broadcast has brought.
+pub(super) fn receive_whole(board: &Board, r: usize, bytes: &[u8]) {
+    unpack_block(board, r, 0, bytes);
 }
 
 /// Copies one block, or what fits of it; says how its length compares with the room.

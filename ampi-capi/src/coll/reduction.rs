@@ -127,9 +127,7 @@ pub(super) fn run(board: &Board, phase: u32, pe: Option<PeId>, executor: &Reduct
                 }
             };
             let slice = |i: usize| (executor.count as i128 * i as i128 / of as i128) as i64;
-            let ty = &executor.ty;
-            let gap = ty.extent() - ty.true_extent();
-            let fold = Fold { board, kernel, step: ty.extent(), gap, what: executor };
+            let fold = Fold::new(board, kernel, executor);
             if phase == 0 {
                 fold.slice(slice(k), slice(k + 1));
             } else {
@@ -152,7 +150,12 @@ struct Fold<'a> {
     what: &'a Reduction,
 }
 
-impl Fold<'_> {
+impl<'a> Fold<'a> {
+    fn new(board: &'a Board, kernel: Kernel, what: &'a Reduction) -> Fold<'a> {
+        let ty = &what.ty;
+        Fold { board, kernel, step: ty.extent(), gap: ty.extent() - ty.true_extent(), what }
+    }
+
     fn slice(&self, lo: i64, hi: i64) {
         let mut block = [0u64; BLOCK_BYTES / 8 + 4];
         // kernels of extended types want 16-byte alignment
@@ -226,6 +229,209 @@ impl Fold<'_> {
     }
 }
 
+/// One process's part of a predefined operation whose vector goes from process to process in slices.
+pub(super) struct Part<'a> {
+    fold: Fold<'a>,
+    /// Members of this process, which are neighbours, in order.
+    members: &'a [u32],
+    acc: Vec<u128>,
+    spare: Vec<u128>,
+    /// The whole result of a scatter, once it is here.
+    whole: Vec<u128>,
+}
+
+fn room(memory: &mut Vec<u128>, bytes: usize) -> Address {
+    if memory.len() * 16 < bytes {
+        memory.resize(bytes.div_ceil(16), 0);
+    }
+    Address(memory.as_mut_ptr() as usize)
+}
+
+impl<'a> Part<'a> {
+    pub fn new(board: &'a Board, what: &'a Reduction, members: &'a [u32]) -> Part<'a> {
+        let How::Kernel(kernel) = what.how else { unreachable!("only predefined operations are cut into slices") };
+        let fold = Fold::new(board, kernel, what);
+        Part { fold, members, acc: Vec::new(), spare: Vec::new(), whole: Vec::new() }
+    }
+
+    /// Bytes of the whole vector, and from element to element.
+    pub fn bytes(&self) -> usize {
+        self.fold.bytes(self.fold.what.count)
+    }
+    pub fn step(&self) -> usize {
+        self.fold.step as usize
+    }
+
+    /// Combines elements `at..at + n` of the members here with what came from those `before`; what that makes. Members of a
+    /// scan get theirs.
+    pub fn absorb(&mut self, at: i64, n: i64, before: Option<&[u8]>) -> &[u8] {
+        let fold = &self.fold;
+        let bytes = fold.bytes(n);
+        let (acc, spare) = (room(&mut self.acc, bytes), room(&mut self.spare, bytes));
+        let mut begun = before.is_some();
+        if let Some(before) = before {
+            memory::store(acc, &before[..bytes]);
+        }
+        for &r in self.members {
+            let r = r as usize;
+            // what is combined next may lie where its member's result will
+            let input = match fold.what.shape {
+                Shape::Exscan => {
+                    memory::copy(spare, fold.input(r, at), bytes);
+                    if begun {
+                        memory::copy(fold.output(r, at), acc, bytes);
+                    }
+                    spare
+                }
+                _ => fold.input(r, at),
+            };
+            if begun {
+                fold.kernel.apply(input, acc, n as usize);
+            } else {
+                memory::copy(acc, input, bytes);
+            }
+            begun = true;
+            if fold.what.shape == Shape::Scan {
+                memory::copy(fold.output(r, at), acc, bytes);
+            }
+        }
+        memory::view(acc, bytes)
+    }
+
+    /// Elements `at..at + n` of the result are `result`, or (`None`) what was combined last: to the members that get them.
+    pub fn deliver(&mut self, at: i64, n: i64, result: Option<&[u8]>) {
+        let bytes = self.fold.bytes(n);
+        let from = result.map_or_else(|| room(&mut self.acc, bytes), |r| Address(r.as_ptr() as usize));
+        match self.fold.what.shape {
+            Shape::Reduce(root) if self.members.binary_search(&root).is_ok() => {
+                memory::copy(self.fold.output(root as usize, at), from, bytes);
+            }
+            Shape::All => {
+                self.members.iter().for_each(|&r| memory::copy(self.fold.output(r as usize, at), from, bytes));
+            }
+            Shape::Scatter => {
+                let whole = room(&mut self.whole, (self.fold.what.count * self.fold.step) as usize);
+                memory::copy(whole.add(at * self.fold.step), from, bytes);
+            }
+            _ => {}
+        }
+    }
+
+    /// First byte and length of member `r`'s part of a scatter in the whole result.
+    fn place(&self, r: u32) -> (i64, usize) {
+        let (first, n) = self.fold.what.part(r as usize);
+        (first * self.fold.step, self.fold.bytes(n))
+    }
+
+    /// The parts of `members` in the whole result, one after the other.
+    pub fn parts_of(&mut self, members: &[u32]) -> Vec<u8> {
+        let whole = room(&mut self.whole, 0);
+        let parts = members.iter().map(|&r| self.place(r));
+        parts.flat_map(|(at, n)| memory::view(whole.add(at), n)).copied().collect()
+    }
+
+    /// Gives the members here their parts of `bytes`, which [`Part::parts_of`] made, or (`None`) of the whole result.
+    pub fn take_parts(&mut self, bytes: Option<&[u8]>) {
+        let whole = room(&mut self.whole, 0);
+        let mut done = 0;
+        for &r in self.members {
+            let (at, n) = self.place(r);
+            let from = bytes.map_or(whole.add(at), |b| Address(b[done..done + n].as_ptr() as usize));
+            memory::copy(self.fold.output(r as usize, 0), from, n);
+            done += n;
+        }
+    }
+}
+
+/// Members of another process, on this one's board: their contributions, and room for what they get.
+pub(super) struct Stand {
+    calls: Vec<Call>,
+    _inputs: Vec<Vector>,
+    outputs: Vec<Vector>,
+}
+
+impl Stand {
+    /// Of `members`, whose contributions [`packed_inputs`] has written.
+    pub fn new(r: &Reduction, members: &[u32], bytes: &[u8]) -> Stand {
+        let n = (r.ty.size() * r.count) as usize;
+        let vectors = || members.iter().map(|_| Vector::new(&r.ty, r.count)).collect::<Vec<_>>();
+        let (inputs, outputs) = (vectors(), vectors());
+        let calls = (0..).zip(inputs.iter().zip(&outputs)).map(|(i, (input, output)): (usize, _)| {
+            memory::unpack(&r.ty, input.at, Address(bytes[i * n..(i + 1) * n].as_ptr() as usize), n);
+            let stand = Reduction {
+                shape: r.shape,
+                send: Some(input.at),
+                recv: output.at,
+                count: r.count,
+                parts: r.parts,
+                how: r.how,
+                ty: r.ty.clone(),
+            };
+            Call::new("", Operation::Reduce(stand))
+        });
+        Stand { calls: calls.collect(), _inputs: inputs, outputs }
+    }
+
+    /// Puts them on the board.
+    pub fn pin(&self, board: &Board, members: &[u32]) {
+        for (&r, call) in members.iter().zip(&self.calls) {
+            board.pin(r as usize, call, false, None);
+        }
+    }
+
+    /// What they get, for [`set_outputs`].
+    pub fn outputs(&self, r: &Reduction, members: &[u32]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for (&m, output) in members.iter().zip(&self.outputs).take(distinct(r, members)) {
+            pack(&r.ty, output.at, received(r, m), &mut bytes);
+        }
+        bytes
+    }
+}
+
+/// Of how many of `members` the results travel.
+fn distinct(r: &Reduction, members: &[u32]) -> usize {
+    if r.shape == Shape::All { 1 } else { members.len() }
+}
+
+/// Elements that member `m` gets.
+fn received(r: &Reduction, m: u32) -> i64 {
+    match r.shape {
+        Shape::Scatter => r.part(m as usize).1,
+        Shape::Exscan if m == 0 => 0,
+        _ => r.count,
+    }
+}
+
+fn pack(ty: &DatatypeRef, from: Address, count: i64, bytes: &mut Vec<u8>) {
+    let (at, n) = (bytes.len(), (ty.size() * count) as usize);
+    bytes.resize(at + n, 0);
+    memory::pack(ty, from, 0, Address(bytes[at..].as_mut_ptr() as usize), n);
+}
+
+/// The contributions of `members`, one after the other.
+pub(super) fn packed_inputs(board: &Board, members: &[u32]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for &m in members {
+        let mine = reduction(board.call(m as usize));
+        pack(&mine.ty, mine.input(), mine.count, &mut bytes);
+    }
+    bytes
+}
+
+/// Gives `members` what [`Stand::outputs`] has written for them.
+pub(super) fn set_outputs(board: &Board, r: &Reduction, members: &[u32], bytes: &[u8]) {
+    let mut rest = bytes;
+    for &m in members {
+        let mine = reduction(board.call(m as usize));
+        let n = (mine.ty.size() * received(r, m)) as usize;
+        memory::unpack(&mine.ty, mine.recv, Address(rest[..n].as_ptr() as usize), n);
+        if r.shape != Shape::All {
+            rest = &rest[n..];
+        }
+    }
+}
+
 /// A user-defined operation.
 struct User<'a> {
     board: &'a Board,
@@ -240,13 +446,18 @@ struct Vector {
     at: Address,
 }
 
-impl User<'_> {
-    fn vector(&self) -> Vector {
-        let ty = &self.me.ty;
-        let (lo, hi) = ty.touched(self.me.count).unwrap_or((0, 0));
+impl Vector {
+    fn new(ty: &DatatypeRef, count: i64) -> Vector {
+        let (lo, hi) = ty.touched(count).unwrap_or((0, 0));
         let mut memory = vec![0u128; (hi - lo) as usize / 16 + 1];
         let at = Address(memory.as_mut_ptr() as usize).add(-lo);
         Vector { _memory: memory, at }
+    }
+}
+
+impl User<'_> {
+    fn vector(&self) -> Vector {
+        Vector::new(&self.me.ty, self.me.count)
     }
 
     fn copy(&self, to: Address, from: Address, first: i64, count: i64) {

@@ -131,6 +131,60 @@ pub(super) fn combine(board: &Board, call: &Call, members: &[u32]) {
     }
 }
 
+/// The first members of the contributions of `members` (ascending), each with the end of its block if it stands for a
+/// whole one: what [`contributions`] writes down and [`set_contributions`] reads.
+fn pieces(members: &[u32], n: usize, in_blocks: bool) -> impl Iterator<Item = (usize, Option<usize>)> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let first = *members.get(at)? as usize;
+        let end = n.min(first + BLOCK);
+        let last = at + (end - first) - 1;
+        let whole = in_blocks
+            && first.is_multiple_of(BLOCK)
+            && members.get(last).is_some_and(|&m| m as usize == end - 1);
+        at = if whole { last + 1 } else { at + 1 };
+        Some((first, whole.then_some(end)))
+    })
+}
+
+/// What `members`, those of this process, contribute, for the other processes.
+pub(super) fn contributions(board: &Board, r: &Reduction, members: &[u32], in_blocks: bool) -> Vec<u8> {
+    let Some(fold) = Fold::of(board, r) else { return Vec::new() };
+    let mut bytes = Vec::with_capacity(members.len() * fold.bytes);
+    for (first, whole) in pieces(members, board.size(), in_blocks) {
+        if let Some(end) = whole
+            && !board.is_combined(first)
+        {
+            fold.block(first, end);
+            board.set_combined(first, true);
+        }
+        bytes.extend_from_slice(memory::view(board.kept(first), fold.bytes));
+    }
+    bytes
+}
+
+/// Puts what `members`, those of another process, contribute into their entries.
+pub(super) fn set_contributions(board: &Board, r: &Reduction, members: &[u32], in_blocks: bool, bytes: &[u8]) {
+    let Some(fold) = Fold::of(board, r) else { return };
+    for (i, (first, whole)) in pieces(members, board.size(), in_blocks).enumerate() {
+        let value = bytes.get(i * fold.bytes..(i + 1) * fold.bytes).expect("members agree on the length");
+        memory::store(board.kept(first), value);
+        board.set_combined(first, whole.is_some());
+    }
+}
+
+/// The result of an operation that was executed here.
+pub(super) fn result(board: &Board) -> Vec<u8> {
+    memory::view(board.result(), usize::from(board.result_bytes())).to_vec()
+}
+
+/// Leaves a result from another process for the members of this one. More than a wrong program's members expect stays away,
+/// but its length shows.
+pub(super) fn leave_result(board: &Board, bytes: &[u8]) {
+    memory::store(board.result(), &bytes[..bytes.len().min(BYTES)]);
+    board.set_result_bytes(bytes.len().min(BYTES + 1) as u8);
+}
+
 /// A reduction over what the entries keep.
 struct Fold<'a> {
     board: &'a Board,
@@ -156,20 +210,10 @@ impl Fold<'_> {
     }
 
     fn own_blocks(&self, members: &[u32]) {
-        let n = self.board.size();
-        let mut at = 0;
-        while at < members.len() {
-            let first = members[at] as usize;
-            let end = n.min(first + BLOCK);
-            let last = at + (end - first) - 1;
-            let whole =
-                first.is_multiple_of(BLOCK) && members.get(last).is_some_and(|&m| m as usize == end - 1);
-            if whole {
+        for (first, whole) in pieces(members, self.board.size(), true) {
+            if let Some(end) = whole {
                 self.block(first, end);
-                self.board.set_combined(first);
-                at = last + 1;
-            } else {
-                at += 1;
+                self.board.set_combined(first, true);
             }
         }
     }

@@ -40,14 +40,14 @@ impl Agreement {
     }
 }
 
-fn agreement(call: &Call) -> &Agreement {
+pub(super) fn agreement(call: &Call) -> &Agreement {
     match &call.operation {
         Operation::Agree(a) => a,
         _ => unreachable!("all members are in the same kind of collective (board)"),
     }
 }
 
-/// Decides for all members; runs on the PE of the member that came last.
+/// Decides for all members, who are in this process; runs on the PE of the member that came last.
 pub(crate) fn decide(board: &Board, executor: &Call) {
     let n = board.size();
     let job = Pe::current().expect("collectives run on a PE").job();
@@ -88,6 +88,6 @@ pub(crate) fn decide(board: &Board, executor: &Call) {
     }
 }
 
-fn grant(board: &Board, r: usize, shared: &Arc<Shared>) {
+pub(super) fn grant(board: &Board, r: usize, shared: &Arc<Shared>) {
     *agreement(board.call(r)).outcome.borrow_mut() = Some(shared.clone());
 }

@@ -5,8 +5,10 @@
 //! | this file | the communicator as its member sees it |
 //! | [`shared`] | what the members share |
 //! | [`create`] | agreeing on a new one |
+//! | `across` | the same between processes |
 //! | [`calls`] | the MPI calls |
 
+pub(crate) mod across;
 pub mod calls;
 pub mod create;
 pub mod shared;

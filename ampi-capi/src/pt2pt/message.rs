@@ -8,6 +8,7 @@
 //! or a cell in flight.
 #![allow(unsafe_code)]
 
+use super::afar::Offer;
 use super::queue::{EXACT, Entry, Links, Pattern};
 use super::rendezvous::Transfer;
 use crate::memory::{self, Address};
@@ -67,6 +68,8 @@ pub enum Body {
     Pooled(Buffer),
     /// Still at the sender, who waits.
     Remote(&'static Transfer),
+    /// Still at the sender, in another process.
+    Afar(Offer),
 }
 
 /// A message without a receive.
@@ -103,13 +106,20 @@ impl Message {
             _ => None,
         }
     }
+    /// Where the bytes are, if they are in another process.
+    pub fn offer(&self) -> Option<Offer> {
+        match &*self.body.borrow() {
+            Body::Afar(offer) => Some(*offer),
+            _ => None,
+        }
+    }
     /// Lets `f` see the bytes of a message that has them here.
     #[inline(always)]
     pub fn with_bytes(&self, f: impl FnOnce(Address)) {
         match &*self.body.borrow() {
             Body::Inline(data) => f(Address(data.as_ptr() as usize)),
             Body::Pooled(b) => f(b.address()),
-            Body::Remote(_) => unreachable!("the bytes are at the sender"),
+            Body::Remote(_) | Body::Afar(_) => unreachable!("the bytes are at the sender"),
         }
     }
 }

@@ -6,14 +6,16 @@
 //! | [`request`] | requests and their pool |
 //! | [`message`] | messages without a receive, buffer pools |
 //! | [`rendezvous`] | long and synchronous messages |
+//! | [`afar`] | messages between processes |
 //! | this file | sending, and what the handlers do with what arrives |
 //! | [`calls`] | the blocking and nonblocking calls |
 //! | [`wait`], [`inquire`], [`probe`], [`persistent`], [`bsend`], [`status`] | their chapters' calls |
 //!
 //! A message to a rank of the same PE is matched at the sender and copied once, straight into the posted buffer. To
-//! another PE it travels in a cell (up to 40 bytes), in a pooled buffer (up to 16 KiB), or by [`rendezvous`]. One path per
-//! pair of PEs keeps MPI's order (§3.5).
+//! another PE it travels in a cell (up to 40 bytes), in a pooled buffer (up to 16 KiB), or by [`rendezvous`]; to another
+//! process in a frame ([`afar`]). One path per pair of PEs keeps MPI's order (§3.5).
 
+pub mod afar;
 pub mod bsend;
 pub mod calls;
 pub mod inquire;
@@ -231,6 +233,9 @@ pub fn send_place(
     if to_pe == pe.id() {
         return send_here(me, Rank::of_chare(chare), e, at, bytes, synchronous, with);
     }
+    if let Some(process) = afar::process(pe, e.to, to_pe) {
+        return afar::send(me, e, process, at, bytes, synchronous, with);
+    }
     if bytes <= INLINE && !synchronous {
         let head =
             Head { dst: e.to, context: e.context, key: e.key, kind: EAGER_INLINE, inline_len: bytes as u8 };
@@ -350,6 +355,11 @@ pub fn consume(me: &'static Rank, r: &'static Request, m: &'static Message) {
         me.p2p.pools().recycle(m);
         return rendezvous::pull(me, r, t, key);
     }
+    if let Some(offer) = m.offer() {
+        let bytes = m.bytes.get();
+        me.p2p.pools().recycle(m);
+        return afar::pull(me, r, &offer, key, bytes);
+    }
     let bytes = m.bytes.get();
     let n = bytes.min(r.capacity());
     m.with_bytes(|from| r.deposit(from, n));
@@ -366,8 +376,13 @@ fn on_inline(_: &'static Pe, chare: usize, d: &Delivery<'_>) {
     let me = Rank::of_chare(chare);
     let p = matching(d);
     let bytes = d.head.inline_len as usize;
-    let from = Address(d.data.as_ptr() as usize);
-    if let Some(r) = me.p2p.posted.take(&p) {
+    receive_bytes(me, &p, Address(d.data.as_ptr() as usize), bytes);
+}
+
+/// A message has come whose bytes are at `from`, for now.
+#[inline(always)]
+fn receive_bytes(me: &'static Rank, p: &Pattern, from: Address, bytes: usize) {
+    if let Some(r) = me.p2p.posted.take(p) {
         let n = bytes.min(r.capacity());
         r.deposit(from, n);
         r.received(me, p.key, bytes, n);

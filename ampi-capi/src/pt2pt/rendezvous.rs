@@ -29,8 +29,9 @@
 //! `Transfer` is shared by two PEs under invariant 1.
 #![allow(unsafe_code)]
 
+use super::message::Message;
 use super::request::{Outcome, Request};
-use super::{CLEAR_TO_SEND, Envelope, RECEIVED, RENDEZVOUS, SENT, TAKE_BACK, TAKEN_BACK, settle};
+use super::{CLEAR_TO_SEND, Envelope, RECEIVED, RENDEZVOUS, SENT, TAKE_BACK, TAKEN_BACK, afar, settle};
 use crate::memory::{self, Address};
 use crate::rank::Rank;
 use ampi_core::net::{Delivery, Head};
@@ -94,6 +95,10 @@ impl Transfer {
 
     pub fn bytes(&self) -> usize {
         self.bytes.get()
+    }
+
+    pub(super) fn from(&self) -> Address {
+        self.from.get()
     }
 
     fn address(&'static self) -> u64 {
@@ -181,7 +186,8 @@ fn tell_sent(pe: &Pe, t: &Transfer) {
     pe.send_to(t.sender_pe.get(), &head, &[]);
 }
 
-fn finish_send(owner: &'static Rank, index: u32) {
+/// The bytes of send `index` of `owner` may be changed again.
+pub(super) fn finish_send(owner: &'static Rank, index: u32) {
     let r = owner.p2p.requests.at(index);
     r.drop_kept(owner.p2p.pools());
     r.complete(owner, Outcome::EMPTY);
@@ -218,20 +224,27 @@ pub(super) fn take_back(me: &'static Rank, r: &'static Request) {
     let pe = me.p2p.pe();
     let (chare, to_pe) = pe.chare(to);
     if to_pe == pe.id() {
-        if forget(Rank::of_chare(chare), &r.transfer) {
+        if forget(Rank::of_chare(chare), |m| carries(m, &r.transfer)) {
             cancelled(me, r);
         }
         return;
+    }
+    if let Some(process) = afar::process(pe, to, to_pe) {
+        return afar::take_back(me, r, to, process);
     }
     let head = Head { dst: to, context: r.index(), key: 0, kind: TAKE_BACK, inline_len: 16 };
     let payload = words(r.transfer.address(), u64::from(me.world_rank));
     pe.send_to(to_pe, &head, payload.as_flattened());
 }
 
-/// Removes the message with `t` from those that wait for a receive; false: it is not there (any more).
-fn forget(me: &'static Rank, t: &'static Transfer) -> bool {
+fn carries(m: &Message, t: &Transfer) -> bool {
+    m.transfer().is_some_and(|u| std::ptr::eq(u, t))
+}
+
+/// Removes the message that `is_it` knows from those that wait for a receive; false: it is not there (any more).
+pub(super) fn forget(me: &'static Rank, is_it: impl Fn(&Message) -> bool) -> bool {
     let waiting = &me.p2p.unexpected;
-    let Some(m) = waiting.iter().find(|m| m.transfer().is_some_and(|u| std::ptr::eq(u, t))) else {
+    let Some(m) = waiting.iter().find(|m| is_it(m)) else {
         return false;
     };
     waiting.remove(m);
@@ -239,7 +252,8 @@ fn forget(me: &'static Rank, t: &'static Transfer) -> bool {
     true
 }
 
-fn cancelled(me: &'static Rank, r: &'static Request) {
+/// No receive will ever see the message of the send `r`.
+pub(super) fn cancelled(me: &'static Rank, r: &'static Request) {
     r.drop_kept(me.p2p.pools());
     r.complete(me, Outcome { cancelled: true, ..Outcome::EMPTY });
 }
@@ -247,7 +261,7 @@ fn cancelled(me: &'static Rank, r: &'static Request) {
 /// TAKE_BACK at the receiver.
 pub(super) fn on_take_back(pe: &'static Pe, chare: usize, d: &Delivery<'_>) {
     let (transfer, sender) = read_words(d);
-    if forget(Rank::of_chare(chare), Transfer::at(transfer)) {
+    if forget(Rank::of_chare(chare), |m| carries(m, Transfer::at(transfer))) {
         let sender = sender as u32;
         let head = Head { dst: sender, context: d.head.context, key: 0, kind: TAKEN_BACK, inline_len: 0 };
         pe.send_to(pe.chare(sender).1, &head, &[]);

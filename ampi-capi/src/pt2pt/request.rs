@@ -331,6 +331,14 @@ impl Request {
         self.sent.set(sent as u64);
         self.over(owner);
     }
+    /// Received bytes that were kept first (they go to several places): puts the first `n` where they belong.
+    pub(super) fn deposit_kept(&self, n: usize) {
+        if self.remove(extra::KEPT)
+            && let Some(Payload::Heap(bytes)) = self.kept.take()
+        {
+            self.deposit(Address(bytes.as_ptr() as usize), n);
+        }
+    }
     pub(super) fn index(&self) -> u32 {
         self.index
     }

@@ -43,7 +43,7 @@ impl Pe {
     pub(super) fn idle_step(&self, spin: &mut Spin) {
         super::scheduler::pause();
         spin.rounds += 1;
-        if spin.rounds & 63 == 0 || self.peers.is_empty() {
+        if spin.rounds & 63 == 0 || (self.peers.is_empty() && !self.linked) {
             self.idle_slow(spin);
         }
     }
@@ -53,12 +53,12 @@ impl Pe {
     fn idle_slow(&self, spin: &mut Spin) {
         let now = now_ns();
         if spin.until_ns == 0 {
-            spin.until_ns = now + self.job.spin_ns;
+            spin.until_ns = now + self.job.spin_ns.load(Ordering::Relaxed);
         }
         if now < spin.until_ns {
             return;
         }
-        if spin.yields < if self.job.spin_ns < 10_000 { 4 } else { 1 } {
+        if spin.yields < if self.job.spin_ns.load(Ordering::Relaxed) < 10_000 { 4 } else { 1 } {
             spin.yields += 1;
             std::thread::yield_now();
             return;
@@ -78,7 +78,8 @@ impl Pe {
         let shared = &job.pes[self.id as usize];
         shared.sleeping.swap(1, Ordering::SeqCst);
         let ordered = membarrier();
-        if !self.quiet() || shared.inbox_full.load(Ordering::SeqCst) || job.stop.load(Ordering::SeqCst) {
+        let quiet = self.quiet() && (!self.linked || self.link_is_quiet());
+        if !quiet || shared.inbox_full.load(Ordering::SeqCst) || job.stop.load(Ordering::SeqCst) {
             shared.sleeping.store(0, Ordering::SeqCst);
             return;
         }
@@ -90,7 +91,11 @@ impl Pe {
         if !ordered {
             limit = limit.min(1_000_000);
         }
-        futex_wait(&shared.sleeping, 1, (limit != u64::MAX - now && limit < u64::MAX / 2).then_some(limit));
+        let limit = (limit != u64::MAX - now && limit < u64::MAX / 2).then_some(limit);
+        match self.linked {
+            false => futex_wait(&shared.sleeping, 1, limit),
+            true => self.sleep_on_link(limit),
+        }
         job.idle.fetch_sub(1, Ordering::SeqCst);
         shared.sleeping.store(0, Ordering::SeqCst);
     }
@@ -101,6 +106,7 @@ impl Job {
         let asleep = self.pes.iter().all(|p| p.sleeping.load(Ordering::SeqCst) == 1);
         if asleep
             && self.pending.load(Ordering::SeqCst) == 0
+            && self.remote.get().is_none()
             && !self.stop.load(Ordering::SeqCst)
             && let Some(report) = self.on_stuck.get()
             && !self.stuck_reported.swap(true, Ordering::SeqCst)
@@ -110,15 +116,15 @@ impl Job {
     }
 }
 
-/// Wakes the PE that sleeps on `flag`.
-#[cold]
+/// Takes the flag of a sleeper back; false: somebody else has.
+pub(super) fn claim(flag: &AtomicU32) -> bool {
+    flag.swap(0, Ordering::SeqCst) != 0
+}
+
+/// Wakes the PE that sleeps on `flag`, after [`claim`].
 pub(super) fn wake(flag: &AtomicU32) {
-    if flag.swap(0, Ordering::SeqCst) != 0 {
-        // SAFETY: FUTEX_WAKE on a live word.
-        unsafe {
-            libc::syscall(libc::SYS_futex, flag.as_ptr(), libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG, 1)
-        };
-    }
+    // SAFETY: FUTEX_WAKE on a live word.
+    unsafe { libc::syscall(libc::SYS_futex, flag.as_ptr(), libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG, 1) };
 }
 
 fn futex_wait(flag: &AtomicU32, value: u32, timeout_ns: Option<u64>) {

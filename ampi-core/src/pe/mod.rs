@@ -6,6 +6,8 @@
 //! | [`switch`] | how does one stack give way to another |
 //! | `scheduler` | who runs next; sending and taking in messages |
 //! | [`idle`] | when does a PE spin, sleep, wake; when is the whole job stuck |
+//! | [`remote`] | messages to and from other processes |
+//! | `service` | work of the runtime that may wait |
 //! | `timer` | who wants to be woken when |
 //! | [`placement`] | which chare starts on which PE, which core a PE is pinned to |
 //!
@@ -22,7 +24,9 @@
 
 pub mod idle;
 pub mod placement;
+pub mod remote;
 mod scheduler;
+mod service;
 pub mod switch;
 pub mod task;
 mod timer;
@@ -33,9 +37,11 @@ pub use timer::now_ns;
 use crate::current;
 use crate::net::Delivery;
 use crate::net::ring::{self, Port};
+use crate::wire::ProcessId;
+use crate::wire::link::Link;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering, compiler_fence};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, compiler_fence};
 use std::sync::{Mutex, OnceLock};
 pub use task::{Place, State, Task};
 
@@ -52,6 +58,8 @@ pub const KINDS: usize = 16;
 /// Alignment of the addresses that [`Job::place`] takes: the low bits of a table entry hold the PE.
 pub const CHARE_ALIGN: usize = 128;
 const _: () = assert!(crate::job::PES_MAX < CHARE_ALIGN);
+/// Instead of a PE's number: the chare is in another process, whose number stands where its address would.
+pub const ELSEWHERE: PeId = CHARE_ALIGN as PeId - 1;
 
 /// Closures run by a PE on behalf of other threads.
 type External = Box<dyn FnOnce(&'static Pe) + Send>;
@@ -79,7 +87,21 @@ pub struct Job {
     on_stuck: OnceLock<fn()>,
     stuck_reported: AtomicBool,
     ports: Mutex<Vec<Vec<Option<Port>>>>,
-    spin_ns: u64,
+    spin_ns: AtomicU64,
+    position: OnceLock<Position>,
+    remote: OnceLock<remote::Remote>,
+}
+
+/// A process's place in a job of several.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    pub process: ProcessId,
+    /// Processes of the job.
+    pub processes: u32,
+    /// The number of this process's first PE in the job.
+    pub first_pe: PeId,
+    /// PEs that share this host's cores.
+    pub pes_of_host: u32,
 }
 
 /// One processing element. Lives on its own OS thread.
@@ -100,6 +122,11 @@ pub struct Pe {
     timers: RefCell<timer::Timers>,
     next_timer_ns: Cell<u64>,
     ticks: Cell<u32>,
+    /// This PE owns the link to other processes.
+    linked: bool,
+    link_turn: Cell<u32>,
+    link: RefCell<Option<Box<dyn Link>>>,
+    services: RefCell<Vec<&'static service::Service>>,
 }
 
 /// The connection to one other PE, and what did not fit into its ring.
@@ -150,7 +177,9 @@ impl Job {
             on_stuck: OnceLock::new(),
             stuck_reported: AtomicBool::new(false),
             ports: Mutex::new(ports),
-            spin_ns: idle::spin_budget_ns(pes),
+            spin_ns: AtomicU64::new(idle::spin_budget_ns(pes)),
+            position: OnceLock::new(),
+            remote: OnceLock::new(),
         }))
     }
 
@@ -165,7 +194,32 @@ impl Job {
         self.table[id as usize].store(chare | pe as usize, Ordering::Release);
     }
 
-    /// Address and PE of chare `id`; (0, 0) before it is placed.
+    /// Says that chare `id` is in another process.
+    pub fn place_elsewhere(&self, id: ChareId, process: ProcessId) {
+        self.table[id as usize]
+            .store((process as usize * CHARE_ALIGN) | ELSEWHERE as usize, Ordering::Release);
+    }
+
+    /// The process in which chare `id` is, if it is another one than this.
+    #[inline(always)]
+    pub fn process_of(&self, id: ChareId) -> Option<ProcessId> {
+        let (process, pe) = self.find(id);
+        (pe == ELSEWHERE).then_some((process / CHARE_ALIGN) as ProcessId)
+    }
+
+    /// Says that this process is one of several. Once, before its PEs start.
+    pub fn among(&self, position: Position) {
+        self.spin_ns.store(idle::spin_budget_ns(position.pes_of_host), Ordering::Relaxed);
+        assert!(self.position.set(position).is_ok(), "a process has one position");
+    }
+
+    /// This process among those of the job.
+    pub fn position(&self) -> Position {
+        let alone = Position { process: 0, processes: 1, first_pe: 0, pes_of_host: self.pes() };
+        self.position.get().copied().unwrap_or(alone)
+    }
+
+    /// Address and PE of chare `id`; (0, 0) before it is placed; [`ELSEWHERE`].
     #[inline(always)]
     pub fn find(&self, id: ChareId) -> (usize, PeId) {
         let v = self.table[id as usize].load(Ordering::Relaxed);
@@ -226,6 +280,7 @@ impl Pe {
             })
             .collect();
         let fs = current::fs_base();
+        let link = Pe::take_link(job, id);
         let pe: &'static Pe = Box::leak(Box::new(Pe {
             ready: scheduler::ReadyQueue::new(),
             running: Cell::new(std::ptr::null()),
@@ -241,6 +296,10 @@ impl Pe {
             timers: RefCell::new(timer::Timers::new()),
             next_timer_ns: Cell::new(u64::MAX),
             ticks: Cell::new(0),
+            linked: link.is_some(),
+            link_turn: Cell::new(0),
+            link: RefCell::new(link),
+            services: RefCell::default(),
         }));
         let own = Task::of_thread(pe, u32::MAX);
         pe.own.set(own);
@@ -252,6 +311,10 @@ impl Pe {
     #[inline(always)]
     pub fn id(&self) -> PeId {
         self.id
+    }
+    /// Its number among the PEs of all processes.
+    pub fn number(&self) -> PeId {
+        self.job.position().first_pe + self.id
     }
     #[inline(always)]
     pub fn job(&self) -> &'static Job {
@@ -306,7 +369,17 @@ impl Job {
         // not move it before the message.
         compiler_fence(Ordering::SeqCst);
         if s.load(Ordering::Relaxed) != 0 {
-            idle::wake(s);
+            self.wake_sleeper(pe);
+        }
+    }
+
+    #[cold]
+    fn wake_sleeper(&self, pe: PeId) {
+        if idle::claim(&self.pes[pe as usize].sleeping) {
+            match (pe, self.remote.get()) {
+                (0, Some(_)) => self.ring_bell(),
+                _ => idle::wake(&self.pes[pe as usize].sleeping),
+            }
         }
     }
 }

@@ -255,6 +255,9 @@ impl Pe {
         if self.job.pes[self.id as usize].inbox_full.load(Ordering::Relaxed) {
             n += self.run_external();
         }
+        if self.linked {
+            n += self.eternal().poll_link();
+        }
         n
     }
 

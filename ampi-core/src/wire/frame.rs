@@ -44,6 +44,11 @@ impl FrameHead {
         FrameHead { kind, dst, context, key, ..FrameHead::default() }
     }
 
+    /// The same with a lane.
+    pub fn on_lane(self, lane: u16) -> FrameHead {
+        FrameHead { lane, ..self }
+    }
+
     /// As it travels.
     pub fn encode(&self) -> [u8; HEAD_BYTES] {
         let mut bytes = [0; HEAD_BYTES];

@@ -15,6 +15,8 @@
 //! | [`frame`], [`link`], [`place`] | what does a transport between processes give, and what does its user owe |
 //! | `outgoing`, `incoming` | what every transport does with frames that are cut into pieces |
 //! | [`tcp`], [`shm`] | the transports |
+//! | [`routed`] | several of them as one |
+//! | [`start`] | how does a process take its place in a job |
 //! | [`loopback`], [`faulty`] | the transports of simulations: memory only; and anything can go wrong |
 //!
 //! Rules:
@@ -36,10 +38,12 @@ pub mod link;
 pub mod loopback;
 mod outgoing;
 pub mod place;
+pub mod routed;
 #[cfg(test)]
 mod rules;
 pub mod secret;
 pub mod shm;
+pub mod start;
 pub mod stream;
 pub mod tcp;
 #[cfg(all(test, not(loom)))]
