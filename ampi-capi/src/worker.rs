@@ -338,7 +338,12 @@ fn run(plan: Plan) -> i32 {
 
 fn core_of(plan: &Plan, id: PeId) -> Option<usize> {
     // with more PEs than cores the system may place them better than we
-    (plan.spec.bind == Bind::Core && plan.spec.pes <= plan.cores.len()).then(|| plan.cores[id as usize])
+    if plan.spec.bind == Bind::None || plan.spec.pes > plan.cores.len() {
+        return None;
+    }
+    // other processes of this host have the other cores
+    let place = plan.spec.cores.get(id as usize).copied().unwrap_or(id as usize);
+    plan.cores.get(place).copied()
 }
 
 fn report_bindings(plan: &Plan) {

@@ -18,14 +18,21 @@
 //! tag_output=0
 //! output_filename=           empty: the job's own stdout
 //! bind=core                  core | none
+//! cores=2,3                  a core for each PE, as places in the list of cores that the process may use; empty: the first
 //! verbose=0
 //! explain=0
 //! report_bindings=0
+//! program=2 ./ocean          several programs: ranks and file of each; what follows belongs to it
+//! argument=in.nc             one of its arguments
+//! variable=NAME=value        set for it
+//! folder=/tmp                where it runs; without it: as the worker
 //! ```
 //!
 //! 1. A key that is missing has its default; a key that is unknown is an error (launcher and worker of two versions).
 //! 2. `from_env(to_env(job)) == job` for every job.
 //! 3. The worker takes the variable out of the environment that guests see.
+//! 4. Lines may stand in any order, but for those of a program. Without a `program` the one program of the job and its
+//!    arguments are the worker's own; with some, their ranks are those of the job, numbered program by program.
 //!
 //! Nothing here acts: no threads, no files, no processes.
 
@@ -139,6 +146,19 @@ impl Transport {
     }
 }
 
+/// One of several programs in a job.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Program {
+    /// At least 1.
+    pub ranks: usize,
+    pub path: PathBuf,
+    /// Without the program's own name.
+    pub arguments: Vec<OsString>,
+    /// Set in its ranks' environment. No name is empty or holds a `=`.
+    pub variables: Vec<(OsString, OsString)>,
+    pub folder: Option<PathBuf>,
+}
+
 /// Everything the worker has to know beyond the program and its arguments.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobSpec {
@@ -166,11 +186,16 @@ pub struct JobSpec {
     /// Output of rank r goes to a file of this name; `%r` stands for the rank, else `.r` is appended.
     pub output_filename: Option<PathBuf>,
     pub bind: Bind,
+    /// A core for each PE of this process, as places in the list of cores that it may use: processes of one host do not
+    /// share cores. Empty: the first ones, as many as there are PEs.
+    pub cores: Vec<usize>,
     pub verbose: bool,
     /// Print what is private and what is shared, and why; do not run.
     pub explain: bool,
     /// Print which PE is bound to which core.
     pub report_bindings: bool,
+    /// The programs of a job that has several; empty: the worker's arguments name the only one.
+    pub programs: Vec<Program>,
 }
 
 impl Default for JobSpec {
@@ -190,9 +215,11 @@ impl Default for JobSpec {
             tag_output: false,
             output_filename: None,
             bind: Bind::Core,
+            cores: Vec::new(),
             verbose: false,
             explain: false,
             report_bindings: false,
+            programs: Vec::new(),
         }
     }
 }
@@ -236,11 +263,14 @@ impl JobSpec {
             ("tag_output", flag(self.tag_output).into()),
             ("output_filename", output),
             ("bind", bind.into()),
+            ("cores", self.cores.iter().map(usize::to_string).collect::<Vec<_>>().join(",")),
             ("verbose", flag(self.verbose).into()),
             ("explain", flag(self.explain).into()),
             ("report_bindings", flag(self.report_bindings).into()),
         ];
-        lines.iter().map(|(key, value)| format!("{key}={value}\n")).collect()
+        let mut text: String = lines.iter().map(|(key, value)| format!("{key}={value}\n")).collect();
+        self.programs.iter().for_each(|program| program.print(&mut text));
+        text
     }
 
     /// Reads the text that [`JobSpec::to_env`] wrote.
@@ -300,6 +330,7 @@ impl JobSpec {
                         _ => return Err(choice(key, value, "core or none")),
                     }
                 }
+                "cores" => job.cores = places(key, value)?,
                 "output_filename" => {
                     job.output_filename = if value.is_empty() { None } else { Some(unescape(value)?) }
                 }
@@ -307,6 +338,11 @@ impl JobSpec {
                 "verbose" => job.verbose = flag(key, value)?,
                 "explain" => job.explain = flag(key, value)?,
                 "report_bindings" => job.report_bindings = flag(key, value)?,
+                "program" => job.programs.push(Program::begin(key, value)?),
+                "argument" | "variable" | "folder" => match job.programs.last_mut() {
+                    Some(program) => program.add(key, value)?,
+                    None => return Err(wrong(format!("{key}={value} belongs to no program"))),
+                },
                 _ => {
                     return Err(wrong(format!(
                         "the key \"{key}\" is unknown to this version ({}); launcher and worker must be of one \
@@ -322,6 +358,13 @@ impl JobSpec {
         if job.processes > 1 && job.server.is_empty() {
             return Err(wrong(format!("processes={} without a server to meet at", job.processes)));
         }
+        if !job.cores.is_empty() && job.cores.len() != job.pes {
+            return Err(wrong(format!("{} cores are not one for each of pes={}", job.cores.len(), job.pes)));
+        }
+        let ranks = job.programs.iter().fold(0usize, |sum, p| sum.saturating_add(p.ranks));
+        if !job.programs.is_empty() && ranks != job.ranks {
+            return Err(wrong(format!("the programs have {ranks} ranks, but ranks={}", job.ranks)));
+        }
         Ok(job)
     }
 
@@ -334,6 +377,51 @@ impl JobSpec {
                 None => Err(wrong("the text is not ASCII".into())),
             },
         }
+    }
+}
+
+impl Program {
+    fn print(&self, text: &mut String) {
+        let mut line = |key: &str, value: &[u8]| text.push_str(&format!("{key}={}\n", escape(value)));
+        line(
+            "program",
+            &[self.ranks.to_string().as_bytes(), b" ", self.path.as_os_str().as_bytes()].concat(),
+        );
+        self.arguments.iter().for_each(|argument| line("argument", argument.as_bytes()));
+        for (name, value) in &self.variables {
+            line("variable", &[name.as_bytes(), b"=", value.as_bytes()].concat());
+        }
+        if let Some(folder) = &self.folder {
+            line("folder", folder.as_os_str().as_bytes());
+        }
+    }
+
+    /// From the line `program=…`.
+    fn begin(key: &str, value: &str) -> Result<Program> {
+        match value.split_once(' ') {
+            Some((ranks, path)) if !path.is_empty() => {
+                Ok(Program { ranks: count(key, ranks, 1)?, path: unescape(path)?, ..Program::default() })
+            }
+            _ => Err(choice(key, value, "<ranks> <path>")),
+        }
+    }
+
+    /// From one of the lines after it.
+    fn add(&mut self, key: &str, value: &str) -> Result<()> {
+        let text = unescape(value)?.into_os_string();
+        match key {
+            "argument" => self.arguments.push(text),
+            "folder" => self.folder = Some(text.into()),
+            _ => {
+                let bytes = text.into_vec();
+                let Some(end) = bytes.iter().position(|b| *b == b'=').filter(|end| *end > 0) else {
+                    return Err(choice(key, value, "<name>=<value>"));
+                };
+                let part = |bytes: &[u8]| OsString::from_vec(bytes.to_vec());
+                self.variables.push((part(&bytes[..end]), part(&bytes[end + 1..])));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -351,6 +439,19 @@ fn count(key: &str, value: &str, min: usize) -> Result<usize> {
         Ok(_) => Err(wrong(format!("{key}={value} is less than {min}"))),
         Err(_) => Err(wrong(format!("{key}={value} is not a whole number"))),
     }
+}
+
+/// Different numbers between commas.
+fn places(key: &str, value: &str) -> Result<Vec<usize>> {
+    let mut places = Vec::new();
+    for word in value.split(',').filter(|_| !value.is_empty()) {
+        let place = count(key, word, 0)?;
+        if places.contains(&place) {
+            return Err(wrong(format!("{key}={value} has {place} twice")));
+        }
+        places.push(place);
+    }
+    Ok(places)
 }
 
 fn flag(key: &str, value: &str) -> Result<bool> {
@@ -414,9 +515,20 @@ mod tests {
             tag_output: true,
             output_filename: Some("out-%r\u{e9}".into()),
             bind: Bind::None,
+            cores: vec![4, 2],
             verbose: true,
             explain: true,
             report_bindings: true,
+            programs: vec![
+                Program {
+                    ranks: 30,
+                    path: "./a b".into(),
+                    arguments: vec!["".into(), "x=y\n".into()],
+                    variables: vec![("A".into(), "b=c".into()), ("B".into(), "".into())],
+                    folder: Some("/t\u{e9}".into()),
+                },
+                Program { ranks: 2, path: "b".into(), ..Program::default() },
+            ],
         };
         assert_eq!(JobSpec::parse(&job.to_env()), Ok(job));
     }
@@ -442,6 +554,14 @@ mod tests {
             ("stack_bytes=1", "less than 32768"),
             ("output_filename=a%Z", "two hexadecimal digits"),
             ("mapping=file:", "file:<path>"),
+            ("pes=2\ncores=1", "not one for each of pes=2"),
+            ("pes=2\ncores=1,1", "has 1 twice"),
+            ("cores=x", "not a whole number"),
+            ("program=2", "<ranks> <path>"),
+            ("program=0 a", "less than 1"),
+            ("ranks=3\nprogram=2 a", "the programs have 2 ranks, but ranks=3"),
+            ("argument=x", "argument=x belongs to no program"),
+            ("program=1 a\nvariable==x", "<name>=<value>"),
         ] {
             let why = JobSpec::parse(text).unwrap_err().to_string();
             assert!(why.contains(part) && why.starts_with("AMPI_JOB: "), "{text}: {why}");

@@ -102,6 +102,30 @@ impl Client {
         }))
     }
 
+    /// Tells the launcher, in place of joining, why this process cannot: the job ends before it starts. The launcher is
+    /// the only one who says so to the user, however many processes have the same reason.
+    pub fn decline(join: &Join, code: i32, reason: &str) -> Result<()> {
+        let process = join.process.index;
+        let what = format!("process {process} declining the job at {}", join.server);
+        let failed = |why: String| Error::Wire { what: what.clone(), why };
+        let until = Instant::now() + join.limits.handshake;
+        let (mut stream, mut channel) = connect(join).map_err(|e| failed(e.to_string()))?;
+        channel.say(&Message::Abort { by: process, code, reason: reason.into() });
+        // the launcher answers by closing the connection
+        loop {
+            let flushed = channel.flush(&stream);
+            if channel.hear(&mut stream).1.is_some() {
+                return Ok(());
+            }
+            flushed.map_err(&failed)?;
+            if Instant::now() >= until {
+                return Err(failed("the launcher does not answer".into()));
+            }
+            let flags = if channel.has_output() { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN };
+            stream::wait(&mut [PollFd::new(&stream, flags)], until);
+        }
+    }
+
     /// All processes of the job.
     pub fn table(&self) -> &Arc<Table> {
         &self.table

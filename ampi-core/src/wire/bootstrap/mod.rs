@@ -4,6 +4,7 @@
 //! launcher = server                              process = client
 //!   bind                                           ← connect, handshake (both prove that they know the secret)
 //!   gathering: slots fill                          ← Join: number, pid, host, addresses, PEs, fingerprint
+//!              the job fails                       ← or Abort(code, reason) of one that cannot join
 //!   all here, fingerprints compared                → Table
 //!   running:   Barrier n when all have said it     ↔ Barrier n
 //!              Lost, Exited, Abort to all          ↔ Abort, Exit(code); Bye confirms

@@ -66,6 +66,12 @@ struct Greeting {
     proven: Option<(ProcessId, Channel)>,
 }
 
+/// What a process says first.
+enum First {
+    Join(Process, Fingerprint),
+    Decline { code: i32, reason: String },
+}
+
 enum Slot {
     Missing,
     Here(Box<Member>),
@@ -211,7 +217,8 @@ impl Server {
     fn greet(&mut self, now: Instant) {
         for mut greeting in std::mem::take(&mut self.greetings) {
             match greeting.drive() {
-                Ok(Some((process, fingerprint))) => self.join(greeting, process, fingerprint, now),
+                Ok(Some(First::Join(process, fingerprint))) => self.join(greeting, process, fingerprint, now),
+                Ok(Some(First::Decline { code, reason })) => self.declined(&greeting, code, reason),
                 Ok(None) if now < greeting.until => self.greetings.push(greeting),
                 Ok(None) => self.dismiss(&greeting, "it did not say who it is in time"),
                 Err(why) => self.dismiss(&greeting, &why),
@@ -254,6 +261,18 @@ impl Server {
         self.slots[from as usize] = Slot::Here(Box::new(member));
         self.events.push_back(Event::Joined { process: from });
         self.start_if_complete();
+    }
+
+    /// A process says that it cannot join: nobody can start then.
+    fn declined(&mut self, greeting: &Greeting, code: i32, reason: String) {
+        let Some((from, _)) = greeting.proven else { return };
+        if let Some(slot @ Slot::Missing) = self.slots.get_mut(from as usize) {
+            *slot = Slot::Lost;
+            if matches!(self.phase, Phase::Gathering { .. }) {
+                self.events.push_back(Event::Aborted { by: Some(from), code, reason: reason.clone() });
+                self.fail(format!("process {from} cannot take part: {reason}"));
+            }
+        }
     }
 
     fn acceptable(&self, from: ProcessId, process: &Process) -> std::result::Result<(), String> {
@@ -423,8 +442,8 @@ impl Server {
 }
 
 impl Greeting {
-    /// The process that joins, once it has said so.
-    fn drive(&mut self) -> std::result::Result<Option<(Process, Fingerprint)>, String> {
+    /// Its first word, once it has said it.
+    fn drive(&mut self) -> std::result::Result<Option<First>, String> {
         if self.proven.is_none() {
             match self.handshake.drive(&mut self.stream).map_err(|e| e.to_string())? {
                 Progress::Waiting => return Ok(None),
@@ -444,7 +463,8 @@ impl Greeting {
         let (messages, end) = channel.hear(&mut self.stream);
         for message in messages {
             match message {
-                Message::Join { process, fingerprint } => return Ok(Some((process, fingerprint))),
+                Message::Join { process, fingerprint } => return Ok(Some(First::Join(process, fingerprint))),
+                Message::Abort { code, reason, .. } => return Ok(Some(First::Decline { code, reason })),
                 Message::Alive => {}
                 _ => return Err("it said something else before who it is".into()),
             }

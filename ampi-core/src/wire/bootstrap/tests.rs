@@ -157,6 +157,28 @@ fn an_abort_before_the_job_is_complete_ends_the_waiting() {
 }
 
 #[test]
+fn one_that_cannot_join_ends_the_start_for_all() {
+    let (mut server, secret) = server(plan(3));
+    let waits = spawn(join(server.address(), &secret, 0));
+    until(&mut server, |e| matches!(e, Event::Joined { .. }));
+    let decliners = [1, 2].map(|index| {
+        let join = join(server.address(), &secret, index);
+        thread::spawn(move || Client::decline(&join, 126, "no such program"))
+    });
+    let events = until(&mut server, |e| matches!(e, Event::Failed(_)));
+    let by = |by| Event::Aborted { by: Some(by), code: 126, reason: "no such program".into() };
+    assert!(events.contains(&by(1)) || events.contains(&by(2)), "{events:?}");
+    until_done(&mut server, &waits);
+    for decliner in decliners {
+        let events = until_done(&mut server, &decliner);
+        assert!(!events.iter().any(|e| matches!(e, Event::Aborted { .. })), "told twice: {events:?}");
+        decliner.join().unwrap().unwrap();
+    }
+    let error = waits.join().unwrap().0.err().unwrap().to_string();
+    assert!(error.contains("cannot take part: no such program"), "{error}");
+}
+
+#[test]
 fn a_hundred_processes() {
     let begin = Instant::now();
     let (mut server, clients) = job(100);
