@@ -58,7 +58,7 @@ pub struct Rank {
     pub fortran: environment::Fortran,
     pub groups: Table<group::calls::GroupObject>,
     pub messages: Table<pt2pt::probe::Probed>,
-    pub create_counts: comm::CreateCounts,
+    pub create_counts: comm::making::Counts,
 }
 
 const _: () = assert!(align_of::<Rank>() == ampi_core::pe::CHARE_ALIGN);
@@ -106,7 +106,7 @@ impl Rank {
             p2p: pt2pt::State::default(),
             comms: comm::table(),
             messages: pt2pt::probe::table(),
-            create_counts: comm::CreateCounts::default(),
+            create_counts: comm::making::Counts::default(),
             function: Cell::new(""),
             ended: Cell::new(false),
             meeting: Cell::new(None),

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! ampi_worker_main ─ read AMPI_JOB ─ reserve the arena ─ load the program ─ place the ranks
+//!        │  (in a job of several processes: join it — `processes`)
 //!        └─ for each PE a thread: bind, make its ranks (image, TLS, stack), run them, serve until all ranks have ended
 //! ```
 //!
@@ -16,7 +17,7 @@ use crate::comm::shared::WORLD_CONTEXT;
 use crate::group::Group;
 use crate::pt2pt::message::Pools;
 use crate::rank::{Phase, Rank};
-use crate::{coll, deadlock, errhandler, fault, launcher, output, pt2pt};
+use crate::{coll, deadlock, errhandler, fault, fingerprint, launcher, output, processes, pt2pt};
 use ampi_core::arena::{Arena, ArenaConfig};
 use ampi_core::current;
 use ampi_core::error::{Error, Result};
@@ -25,6 +26,8 @@ use ampi_core::image::{self, Program, host::Host};
 use ampi_core::job::{self, Bind, Deadlock, JobSpec};
 use ampi_core::pe::placement::{self, Mapping};
 use ampi_core::pe::{Handler, Job, Pe, PeId, Place, Task, switch};
+use ampi_core::wire::bootstrap::Table;
+use ampi_core::wire::start::Entrance;
 use std::ffi::{CString, OsStr, OsString};
 use std::io::Write;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -57,9 +60,9 @@ pub fn world() -> &'static Arc<Shared> {
     &the_world().shared
 }
 
-/// Rank `number` of the job; `None` before the world is made.
+/// Rank `number` of the job; `None` before the world is made, and when it is in another process.
 pub fn rank(number: u32) -> Option<&'static Rank> {
-    let world = WORLD.get().filter(|w| number < w.ranks)?;
+    let world = WORLD.get().filter(|w| number < w.ranks && w.job.process_of(number).is_none())?;
     Some(Rank::of_chare(world.job.find(number).0))
 }
 
@@ -68,8 +71,15 @@ pub fn in_guest_thread() -> bool {
     current::word(current::FLAGS) & current::FLAG_GUEST_THREAD != 0
 }
 
-/// Ends the process at once, with everything in it. What the ranks' libc has buffered is lost, what they wrote is not.
+/// Ends the job at once, for a reason that the user has been told. What the ranks' libc has buffered is lost, what they
+/// wrote is not.
 pub fn leave(code: i32) -> ! {
+    processes::abort(code);
+    quit(code)
+}
+
+/// Ends this process at once; the others know.
+pub fn quit(code: i32) -> ! {
     output::end();
     // SAFETY: _exit has no preconditions.
     unsafe { libc::_exit(code) }
@@ -83,7 +93,7 @@ fn handlers() -> Vec<(u8, Handler)> {
 fn abort_job(rank: &'static Rank, why: &str, exit_code: i32) -> ! {
     let world = the_world();
     let at = if world.hosted {
-        format!("rank {} on PE {}", rank.world_rank, rank.p2p.pe().id())
+        format!("rank {} on PE {}", rank.world_rank, rank.p2p.pe().number())
     } else {
         format!("rank {}", rank.world_rank)
     };
@@ -107,7 +117,8 @@ fn establish(job: &'static Job, ranks: u32, deadlock: Deadlock, hosted: bool) {
     let shared = Shared::with_context(WORLD_CONTEXT, Arc::new(Group::world(ranks)), job);
     let first = WORLD.set(World { job, ranks, shared, deadlock, hosted }).is_ok();
     assert!(first, "one world per process");
-    RUNNING.store(ranks, Ordering::SeqCst);
+    let here = (0..ranks).filter(|&r| job.process_of(r).is_none()).count();
+    RUNNING.store(here as u32, Ordering::SeqCst);
     errhandler::install_abort(abort_job);
     job.on_stuck(on_stuck);
 }
@@ -132,12 +143,17 @@ pub fn alone(me: &'static Rank) {
 
 /// Runs the job that `AMPI_JOB` describes; `args[0]` is the program. Returns the exit code of a job that did not start.
 pub fn main(args: &[OsString]) -> i32 {
-    match prepare(args) {
+    let mut entrance = None;
+    match prepare(args, &mut entrance) {
         Ok(Some(plan)) => run(plan),
         Ok(None) => 0,
         Err(e) => {
-            let _ = writeln!(std::io::stderr(), "ampi: {e}");
-            if matches!(e, Error::Load { .. }) { 126 } else { 1 }
+            let code = if matches!(e, Error::Load { .. }) { 126 } else { 1 };
+            // among several processes the launcher tells the user, once
+            if !entrance.is_some_and(|entrance| entrance.decline(code, &e.to_string()).is_ok()) {
+                let _ = writeln!(std::io::stderr(), "ampi: {e}");
+            }
+            code
         }
     }
 }
@@ -151,6 +167,8 @@ struct Plan {
     env: Vec<CString>,
     cores: Vec<usize>,
     job: &'static Job,
+    /// PEs of all processes.
+    pes: u32,
 }
 
 fn c_string(s: &OsStr) -> Result<CString> {
@@ -160,7 +178,7 @@ fn c_string(s: &OsStr) -> Result<CString> {
     })
 }
 
-fn mapping(spec: &JobSpec) -> Result<Mapping> {
+fn mapping(spec: &JobSpec, pes: u32) -> Result<Mapping> {
     Ok(match &spec.mapping {
         job::Mapping::Block => Mapping::Block,
         job::Mapping::RoundRobin => Mapping::RoundRobin,
@@ -169,7 +187,7 @@ fn mapping(spec: &JobSpec) -> Result<Mapping> {
                 name: format!("map file {}", path.display()),
                 why: e.to_string(),
             })?;
-            Mapping::parse(&text, &path.display().to_string(), spec.ranks as u32, spec.pes as u32)?
+            Mapping::parse(&text, &path.display().to_string(), spec.ranks as u32, pes)?
         }
     })
 }
@@ -187,13 +205,17 @@ fn debugged() -> bool {
     status.lines().any(|l| l.strip_prefix("TracerPid:").is_some_and(|p| p.trim() != "0"))
 }
 
-fn prepare(args: &[OsString]) -> Result<Option<Plan>> {
+/// Everything up to running PEs. `entrance` is where to say that it failed, when there are other processes that wait.
+fn prepare(args: &[OsString], entrance: &mut Option<Entrance>) -> Result<Option<Plan>> {
     let (Some(spec), Some(name)) = (JobSpec::from_env()?, args.first()) else {
         return Err(Error::Setting {
             name: "ampi-worker".into(),
             why: "it is started by ampirun, which describes the job in its environment".into(),
         });
     };
+    if spec.processes > 1 && !spec.explain {
+        *entrance = Some(Entrance::open(&spec)?);
+    }
     // To libc ranks look like threads, and it would give them an arena each.
     // SAFETY: no other thread exists yet.
     unsafe { libc::mallopt(libc::M_ARENA_MAX, spec.pes as i32) };
@@ -203,7 +225,7 @@ fn prepare(args: &[OsString]) -> Result<Option<Plan>> {
             job::Isolate::Image => image::Isolation::Image,
             job::Isolate::None => image::Isolation::None,
         },
-        local_ranks: Some(spec.ranks),
+        local_ranks: Some(spec.ranks.div_ceil(spec.processes)),
         private_lib_path: private_library(),
         debugger: debugged(),
         ..image::Options::default()
@@ -225,14 +247,20 @@ fn prepare(args: &[OsString]) -> Result<Option<Plan>> {
                 writeln!(std::io::stderr(), "ampi: unresolved symbol {name}: calling it will end the job");
         }
     }
-    let map = mapping(&spec)?;
+    let joined = match entrance.take() {
+        Some(entrance) => Some(processes::join(&spec, entrance, fingerprint::of(Path::new(name))?)?),
+        None => None,
+    };
     let job = Job::new(spec.pes as u32, spec.ranks as u32, &handlers());
-    for (r, address) in (0..).zip(Rank::reserve(spec.ranks)) {
-        job.place(r, map.pe_of(r, spec.ranks as u32, spec.pes as u32), address);
+    let table = joined.as_ref().map(|j| &*j.table);
+    let pes = table.map_or(spec.pes as u32, Table::pes);
+    place_ranks(&spec, job, table)?;
+    if let Some(joined) = joined {
+        joined.connect(job, &spec)?;
     }
     let args = args.iter().map(|a| c_string(a)).collect::<Result<_>>()?;
     let env = std::env::vars_os()
-        .filter(|(k, _)| k != job::VARIABLE)
+        .filter(|(k, _)| k != job::VARIABLE && k != job::SECRET)
         .map(|(mut k, v)| {
             k.push("=");
             k.push(v);
@@ -240,7 +268,26 @@ fn prepare(args: &[OsString]) -> Result<Option<Plan>> {
         })
         .collect::<Result<_>>()?;
     establish(job, spec.ranks as u32, spec.deadlock, true);
-    Ok(Some(Plan { cores: placement::allowed_cores(), spec, arena, program, args, env, job }))
+    Ok(Some(Plan { cores: placement::allowed_cores(), spec, arena, program, args, env, job, pes }))
+}
+
+/// Where each rank starts. `table`: all processes, if there are several.
+fn place_ranks(spec: &JobSpec, job: &Job, table: Option<&Table>) -> Result<()> {
+    let pes = table.map_or(spec.pes as u32, Table::pes);
+    let (ranks, map) = (spec.ranks as u32, mapping(spec, pes)?);
+    let own = spec.first_pe as u32..(spec.first_pe + spec.pes) as u32;
+    let places: Vec<PeId> = (0..ranks).map(|r| map.pe_of(r, ranks, pes)).collect();
+    let mut addresses = Rank::reserve(places.iter().filter(|pe| own.contains(pe)).count());
+    for (r, pe) in (0..).zip(places) {
+        match (table.filter(|_| !own.contains(&pe)), addresses.by_ref()) {
+            (None, addresses) => job.place(r, pe - own.start, addresses.next().expect("one for each")),
+            (Some(table), _) => {
+                let process = table.process_of_pe(pe).expect("PEs are numbered without gaps");
+                job.place_elsewhere(r, process.index);
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The scheduler's services for the libc of guests.
@@ -299,7 +346,7 @@ fn end_of(rank: &'static Rank, code: i32) -> ! {
         let _ = EXIT_CODE.compare_exchange(0, code & 0xff, Ordering::SeqCst, Ordering::SeqCst);
     }
     if RUNNING.fetch_sub(1, Ordering::SeqCst) == 1 {
-        the_world().job.stop();
+        processes::ranks_ended(the_world().job);
     }
     pe().finish()
 }
@@ -328,12 +375,18 @@ fn run(plan: Plan) -> i32 {
             }
         }
     }
+    if RUNNING.load(Ordering::SeqCst) == 0 {
+        // more PEs than ranks: none of them is here
+        processes::ranks_ended(plan.job);
+    }
     serve(plan, 0);
     for t in threads {
         // a panic has ended the process
         let _ = t.join();
     }
-    leave(EXIT_CODE.load(Ordering::SeqCst))
+    let code = EXIT_CODE.load(Ordering::SeqCst);
+    processes::finish(code);
+    quit(code)
 }
 
 fn core_of(plan: &Plan, id: PeId) -> Option<usize> {
@@ -349,7 +402,7 @@ fn core_of(plan: &Plan, id: PeId) -> Option<usize> {
 fn report_bindings(plan: &Plan) {
     for id in 0..plan.spec.pes as PeId {
         let place = core_of(plan, id).map_or("not bound".into(), |c| format!("bound to core {c}"));
-        let _ = writeln!(std::io::stderr(), "ampi: PE {id}: {place}");
+        let _ = writeln!(std::io::stderr(), "ampi: PE {}: {place}", plan.spec.first_pe + id as usize);
     }
 }
 
@@ -387,9 +440,9 @@ fn make_rank(
     // SAFETY: each rank is made once, by its first PE, which handles messages only after that.
     let rank = unsafe { Rank::begin(address, r, plan.spec.ranks as u32) };
     let v = &rank.attr.values;
-    v.my_wth.set(pe.id() as i32);
-    v.my_home_wth.set(pe.id() as i32);
-    v.num_wths.set(plan.spec.pes as i32);
+    v.my_wth.set(pe.number() as i32);
+    v.my_home_wth.set(pe.number() as i32);
+    v.num_wths.set(plan.pes as i32);
     v.universe_size.set(plan.spec.ranks as i32);
     let slot = plan.arena.slot(rank.world_rank as usize);
     let guest =

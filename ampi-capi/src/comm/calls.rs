@@ -1,7 +1,7 @@
 //! The calls of MPI-5.0 §7.4 and §7.8.
 
 use super::create::{Agreement, Wish};
-use super::{Comm, Shared};
+use super::{Comm, Shared, making};
 use crate::abi::constants as c;
 use crate::abi::kinds::{HandleInOut, Out, OutHandle, OutTruth, StringOut};
 use crate::coll::calls::{begin_then, execute};
@@ -12,13 +12,11 @@ use crate::group::{Comparison, Group};
 use crate::handle::{Handle, Object, Table};
 use crate::info::Info;
 use crate::mpi_err;
+use crate::processes;
 use crate::rank::Rank;
 use crate::topo::Cart;
-use ampi_core::pe::Pe;
-use std::cell::RefCell;
-use std::collections::HashMap;
 use std::rc::Rc;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 type C<'a> = &'a Rc<Comm>;
 
@@ -173,14 +171,6 @@ fn subset(comm: &Comm, group: &Group) -> MpiResult {
     }
 }
 
-/// Communicators in the making by `MPI_Comm_create_group`: (old context, tag, how often, members) → the new one and how
-/// many members have fetched it.
-type InTheMaking = HashMap<(u32, i32, u32, Vec<u32>), (Arc<Shared>, usize)>;
-static IN_THE_MAKING: Mutex<Option<InTheMaking>> = Mutex::new(None);
-
-/// How often this rank has used a (context, tag, members): all members count alike.
-pub type CreateCounts = RefCell<HashMap<(u32, i32, Vec<u32>), u32>>;
-
 /// `MPI_Comm_create_group` — as create, collective over `group` only. MPI-5.0 §7.4.2.
 pub fn create_group(
     me: &'static Rank,
@@ -194,26 +184,7 @@ pub fn create_group(
         newcomm.set(Handle(Comm::NULL));
         return Ok(());
     }
-    let members: Vec<u32> = group.group.iter().collect();
-    let count = {
-        let mut counts = me.create_counts.borrow_mut();
-        let n = counts.entry((comm.context(), tag, members.clone())).or_insert(0);
-        *n += 1;
-        *n
-    };
-    let shared = {
-        let mut all = IN_THE_MAKING.lock().unwrap_or_else(|e| e.into_inner());
-        let all = all.get_or_insert_with(HashMap::new);
-        let key = (comm.context(), tag, count, members);
-        let job = Pe::current().map(|p| p.job()).expect("MPI calls run on a PE");
-        let entry = all.entry(key.clone()).or_insert_with(|| (Shared::new(group.group.clone(), job), 0));
-        entry.1 += 1;
-        let shared = entry.0.clone();
-        if entry.1 == group.group.size() {
-            all.remove(&key);
-        }
-        shared
-    };
+    let shared = making::take_part(me, comm.context(), tag, &group.group);
     hand_out(me, comm, Some(shared), None, newcomm)
 }
 
@@ -238,9 +209,9 @@ pub fn split_type(
     let resource = info.and_then(|i| i.get(b"mpi_hw_resource_type"));
     let color = match split_type {
         c::MPI_UNDEFINED | c::MPI_COMM_TYPE_HW_UNGUIDED => None,
-        c::MPI_COMM_TYPE_SHARED => Some(0),
+        c::MPI_COMM_TYPE_SHARED => Some(processes::host()),
         c::MPI_COMM_TYPE_HW_GUIDED | c::MPI_COMM_TYPE_RESOURCE_GUIDED => match resource.as_deref() {
-            Some(b"mpi_shared_memory") => Some(0),
+            Some(b"mpi_shared_memory") => Some(processes::host()),
             _ => None,
         },
         other => return mpi_err!(MPI_ERR_ARG, "split_type is {other}, which is no MPI_COMM_TYPE_ constant"),

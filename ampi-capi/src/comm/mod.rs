@@ -6,11 +6,13 @@
 //! | [`shared`] | what the members share |
 //! | [`create`] | agreeing on a new one |
 //! | `across` | the same between processes |
+//! | `making` | agreeing without a communicator |
 //! | [`calls`] | the MPI calls |
 
 pub(crate) mod across;
 pub mod calls;
 pub mod create;
+pub mod making;
 pub mod shared;
 
 pub use calls::*;

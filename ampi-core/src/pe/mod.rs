@@ -43,7 +43,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, compiler_fence};
 use std::sync::{Mutex, OnceLock};
-pub use task::{Place, State, Task};
+pub use task::{Place, State, Task, Waker};
 
 /// Number of a PE in its process, 0-based.
 pub type PeId = u32;

@@ -161,6 +161,38 @@ impl Task {
     }
 }
 
+/// Wakes a task from any PE.
+#[derive(Clone, Copy)]
+pub struct Waker {
+    task: &'static Task,
+    pe: super::PeId,
+    job: &'static super::Job,
+}
+
+// SAFETY: the reference is only handed to the task's own PE, whose thread alone uses it (rule 1).
+unsafe impl Send for Waker {}
+
+impl Waker {
+    /// Of the running task.
+    pub fn of_running(pe: &Pe) -> Waker {
+        Waker { task: pe.running(), pe: pe.id(), job: pe.job() }
+    }
+
+    /// Wakes it, if it is blocked: now if the calling PE is its own, else soon. Waking one that is not blocked is harmless.
+    pub fn wake(self) {
+        match Pe::current() {
+            Some(pe) if pe.id() == self.pe => pe.wake(self.task),
+            _ => {
+                let waker = self;
+                self.job.run_on(self.pe, move |pe| {
+                    let waker = waker; // as a whole: its parts may not go to another thread
+                    pe.wake(waker.task);
+                });
+            }
+        }
+    }
+}
+
 /// First Rust frame on a new task's stack.
 extern "C" fn entry(task: *const Task) -> ! {
     // SAFETY: called once by the switch with the task it was prepared for; tasks are never freed.

@@ -35,42 +35,67 @@ pub struct Started {
     pub notes: Vec<String>,
 }
 
-/// Joins the job that `spec` describes, with the secret of the environment. `on_event` is called by another thread.
-pub fn start(
-    spec: &JobSpec,
-    fingerprint: Fingerprint,
-    on_event: impl Fn(Event) + Send + 'static,
-) -> Result<Started> {
-    let secret = std::env::var(SECRET).map_err(|_| Error::Setting {
-        name: SECRET.into(),
-        why: "it is not set, so this process cannot join its job".into(),
-    })?;
-    let secret = Secret::from_hex(&secret)?;
-    let me = spec.process as ProcessId;
-    let server: Address = spec.server.parse()?;
-    let listeners = Listeners::open(&spec.transport, &server)?;
-    let process = Process {
-        index: me,
-        pid: std::process::id(),
-        host: HostIdentity::read()?,
-        host_name: host_name(),
-        listen: listeners.addresses(),
-        first_pe: spec.first_pe as u32,
-        pes: spec.pes as u32,
-    };
-    let over = Arc::new(AtomicBool::new(false));
-    let told = over.clone();
-    let on_event = move |event: Event| {
-        if matches!(event, Event::Lost { .. } | Event::Aborted { .. } | Event::ServerLost { .. }) {
-            told.store(true, Ordering::SeqCst);
-        }
-        on_event(event);
-    };
-    let limits = Limits::default();
-    let client = Client::join(Join { server, secret: secret.clone(), process, fingerprint, limits }, on_event)?;
-    let table = client.table().clone();
-    let (link, notes) = listeners.connect(me, &spec.transport, secret, &table, &|| over.load(Ordering::SeqCst))?;
-    Ok(Started { client, link, table, notes })
+/// Before a process has joined: everything it needs for that.
+pub struct Entrance {
+    server: Address,
+    secret: Secret,
+    transport: Transport,
+    process: Process,
+    listeners: Listeners,
+}
+
+impl Entrance {
+    /// For the process that `spec` describes, with the secret of the environment.
+    pub fn open(spec: &JobSpec) -> Result<Entrance> {
+        let secret = std::env::var(SECRET).map_err(|_| Error::Setting {
+            name: SECRET.into(),
+            why: "it is not set, so this process cannot join its job".into(),
+        })?;
+        let server: Address = spec.server.parse()?;
+        let listeners = Listeners::open(&spec.transport, &server)?;
+        let process = Process {
+            index: spec.process as ProcessId,
+            pid: std::process::id(),
+            host: HostIdentity::read()?,
+            host_name: host_name(),
+            listen: listeners.addresses(),
+            first_pe: spec.first_pe as u32,
+            pes: spec.pes as u32,
+        };
+        let secret = Secret::from_hex(&secret)?;
+        Ok(Entrance { server, secret, transport: spec.transport.clone(), process, listeners })
+    }
+
+    fn join(&self, fingerprint: Fingerprint) -> Join {
+        let (server, secret, process) = (self.server.clone(), self.secret.clone(), self.process.clone());
+        Join { server, secret, process, fingerprint, limits: Limits::default() }
+    }
+
+    /// This process cannot take part: the launcher tells the user why, and ends the job with `code`.
+    pub fn decline(self, code: i32, reason: &str) -> Result<()> {
+        Client::decline(&self.join(Fingerprint::new()), code, reason)
+    }
+
+    /// Joins and meets the others. `on_event` is called by another thread.
+    pub fn enter(
+        self,
+        fingerprint: Fingerprint,
+        on_event: impl Fn(Event) + Send + 'static,
+    ) -> Result<Started> {
+        let over = Arc::new(AtomicBool::new(false));
+        let told = over.clone();
+        let on_event = move |event: Event| {
+            if matches!(event, Event::Lost { .. } | Event::Aborted { .. } | Event::ServerLost { .. }) {
+                told.store(true, Ordering::SeqCst);
+            }
+            on_event(event);
+        };
+        let client = Client::join(self.join(fingerprint), on_event)?;
+        let table = client.table().clone();
+        let (me, give_up) = (self.process.index, || over.load(Ordering::SeqCst));
+        let (link, notes) = self.listeners.connect(me, &self.transport, self.secret, &table, &give_up)?;
+        Ok(Started { client, link, table, notes })
+    }
 }
 
 /// Where this process takes connections of others.

@@ -3,17 +3,13 @@
 //! A frame belongs to an operation (context and number in the communicator), comes from a process, and has a step. It may
 //! come before this process's members do; then it waits here. Every frame begins with what all members must agree on
 //! ([`super::super::Likeness`]), so that a program whose members are in different collectives is told.
-//!
-//! # Safety
-//! A waiting task is woken on its own PE only.
-#![allow(unsafe_code)]
 
 use super::super::board::Board;
 use super::super::{Call, Likeness, mismatch};
 use crate::comm::shared::Spread;
 use crate::rank::Rank;
 use ampi_core::pe::remote::{Frame, FrameHandler, PROCESS};
-use ampi_core::pe::{Pe, PeId, Task};
+use ampi_core::pe::{Pe, Waker};
 use ampi_core::wire::ProcessId;
 use ampi_core::wire::frame::FrameHead;
 use std::collections::HashMap;
@@ -34,16 +30,8 @@ type Key = (u32, u64);
 #[derive(Default)]
 struct Arrived {
     frames: Vec<(ProcessId, u16, Vec<u8>)>,
-    waiting: Option<Waiting>,
+    waiting: Option<Waker>,
 }
-
-#[derive(Clone, Copy)]
-struct Waiting {
-    pe: PeId,
-    task: &'static Task,
-}
-// SAFETY: the reference is handed to the task's own PE, which alone uses it.
-unsafe impl Send for Waiting {}
 
 static ARRIVED: Mutex<Option<HashMap<Key, Arrived>>> = Mutex::new(None);
 
@@ -131,7 +119,7 @@ impl<'a> Talk<'a> {
                 self.compare(&bytes);
                 return Heard(bytes);
             }
-            here.waiting = Some(Waiting { pe: self.pe.id(), task: self.pe.running() });
+            here.waiting = Some(Waker::of_running(self.pe));
             drop(all);
             self.pe.block();
         }
@@ -163,7 +151,7 @@ fn mark(l: &Likeness) -> [u8; MARK_BYTES] {
     mark
 }
 
-fn on_exchange(pe: &'static Pe, _: usize, frame: Frame<'_>) {
+fn on_exchange(_: &'static Pe, _: usize, frame: Frame<'_>) {
     let key = (frame.head.context, frame.head.key);
     let item = (frame.from, frame.head.lane, frame.into_bytes());
     let mut all = arrived();
@@ -171,12 +159,7 @@ fn on_exchange(pe: &'static Pe, _: usize, frame: Frame<'_>) {
     here.frames.push(item);
     let waiting = here.waiting.take();
     drop(all);
-    match waiting {
-        Some(w) if w.pe == pe.id() => pe.wake(w.task),
-        Some(w) => pe.job().run_on(w.pe, move |pe| {
-            let w = w; // as a whole: it is what may go to another thread
-            pe.wake(w.task);
-        }),
-        None => {}
+    if let Some(waker) = waiting {
+        waker.wake();
     }
 }

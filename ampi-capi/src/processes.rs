@@ -1,0 +1,168 @@
+//! This process in a job of several: it joins, hears what happens to the others, and ends with them.
+//!
+//! ```text
+//! start   entrance ─ program loaded ─ join (table of processes) ─ links ─ PEs run
+//! end     last rank here has ended ─ barrier of all processes, while PE 0 still serves ─ stop ─ exit code to the launcher
+//! else    a process is lost, or aborts: the launcher tells the user and all processes; we leave at once
+//! ```
+//!
+//! In a job of one process nothing of this exists.
+
+use crate::coll::across::talk;
+use crate::comm::making;
+use crate::pt2pt::afar;
+use crate::worker;
+use ampi_core::error::Result;
+use ampi_core::job::JobSpec;
+use ampi_core::pe::remote::{Above, FrameHandler};
+use ampi_core::pe::{Job, Position};
+use ampi_core::wire::ProcessId;
+use ampi_core::wire::bootstrap::{Client, Event, Fingerprint, Table};
+use ampi_core::wire::link::{Broken, Link};
+use ampi_core::wire::start::{Entrance, Started};
+use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
+
+/// How long a process whose link to another is broken waits for the launcher to say why.
+const NEWS: Duration = Duration::from_secs(3);
+/// How long the launcher may take to confirm an orderly end.
+const FAREWELL: Duration = Duration::from_secs(5);
+/// Longer than any job.
+const FOR_EVER: Duration = Duration::from_secs(u32::MAX as u64);
+
+struct Membership {
+    client: Mutex<Option<Arc<Client>>>,
+    table: Arc<Table>,
+    own: ProcessId,
+}
+
+static MEMBERSHIP: OnceLock<Membership> = OnceLock::new();
+/// The job ends: what breaks now is of no interest.
+static ENDING: AtomicBool = AtomicBool::new(false);
+
+/// A process that has joined but not started.
+pub struct Joined {
+    pub table: Arc<Table>,
+    link: Box<dyn Link>,
+}
+
+/// Joins the job; `fingerprint` must be the same everywhere.
+pub fn join(spec: &JobSpec, entrance: Entrance, fingerprint: Fingerprint) -> Result<Joined> {
+    let Started { client, link, table, notes } = entrance.enter(fingerprint, heard)?;
+    if spec.verbose {
+        for note in notes {
+            let _ = writeln!(std::io::stderr(), "ampi: process {}: {note}", spec.process);
+        }
+    }
+    let own = spec.process as ProcessId;
+    let membership = Membership { client: Mutex::new(Some(Arc::new(client))), table: table.clone(), own };
+    assert!(MEMBERSHIP.set(membership).is_ok(), "a process joins once");
+    Ok(Joined { table, link })
+}
+
+impl Joined {
+    /// Says where this process is, and connects its PEs with those of the others.
+    pub fn connect(self, job: &'static Job, spec: &JobSpec) -> Result<()> {
+        let process = spec.process as ProcessId;
+        job.among(Position {
+            process,
+            processes: self.table.processes.len() as u32,
+            first_pe: spec.first_pe as u32,
+            pes_of_host: self.table.on_host_of(process).map(|p| p.pes).sum(),
+        });
+        let handlers: Vec<(u8, FrameHandler)> =
+            afar::FRAMES.into_iter().chain(talk::FRAMES).chain(making::FRAMES).collect();
+        job.connect(self.link, Above { handlers, released: afar::released, broken })
+    }
+}
+
+fn client() -> Option<Arc<Client>> {
+    MEMBERSHIP.get()?.client.lock().unwrap_or_else(|e| e.into_inner()).clone()
+}
+
+/// A number that processes of the same host have in common.
+pub fn host() -> i32 {
+    MEMBERSHIP.get().and_then(|m| m.table.on_host_of(m.own).map(|p| p.index as i32).min()).unwrap_or(0)
+}
+
+/// What the launcher says. In the thread that listens to it.
+fn heard(event: Event) {
+    match event {
+        // the launcher has told the user
+        Event::Lost { .. } if !ENDING.load(Ordering::SeqCst) => worker::quit(1),
+        Event::Aborted { code, .. } => worker::quit(if code == 0 { 1 } else { code }),
+        Event::ServerLost { reason } if !ENDING.load(Ordering::SeqCst) => {
+            let own = MEMBERSHIP.get().map_or(0, |m| m.own);
+            let _ = writeln!(std::io::stderr(), "ampi: process {own}: the launcher is gone: {reason}");
+            worker::quit(1);
+        }
+        _ => {}
+    }
+}
+
+/// The launcher hears of a dead process, too, and knows more: it has its word first.
+fn broken(broken: &Broken) {
+    static TOLD: AtomicBool = AtomicBool::new(false);
+    if ENDING.load(Ordering::SeqCst) || TOLD.swap(true, Ordering::SeqCst) {
+        return;
+    }
+    let (own, text) = (MEMBERSHIP.get().map_or(0, |m| m.own), broken.to_string());
+    let wait = move || {
+        std::thread::sleep(NEWS);
+        if !ENDING.load(Ordering::SeqCst) {
+            let _ = writeln!(std::io::stderr(), "ampi: process {own}: {text}; the job cannot go on");
+            worker::leave(1);
+        }
+    };
+    if std::thread::Builder::new().name("ampi-broken".into()).spawn(wait).is_err() {
+        worker::leave(1);
+    }
+}
+
+/// All ranks of this process have ended: stops its PEs as soon as that is so everywhere.
+pub fn ranks_ended(job: &'static Job) {
+    let Some(client) = client() else { return job.stop() };
+    let wait = move || match client.barrier(FOR_EVER) {
+        Ok(()) => {
+            ENDING.store(true, Ordering::SeqCst);
+            job.stop();
+        }
+        // whatever it is, the launcher says it
+        Err(_) => {
+            std::thread::sleep(NEWS);
+            worker::quit(1);
+        }
+    };
+    if std::thread::Builder::new().name("ampi-end".into()).spawn(wait).is_err() {
+        worker::leave(1);
+    }
+}
+
+/// Tells the others that the job ends with `code`, for a reason that the user has been told.
+pub fn abort(code: i32) {
+    ENDING.store(true, Ordering::SeqCst);
+    if let Some(client) = client() {
+        client.abort(code, "");
+    }
+}
+
+/// Leaves the job in good order.
+pub fn finish(code: i32) {
+    let taken = MEMBERSHIP.get().and_then(|m| m.client.lock().unwrap_or_else(|e| e.into_inner()).take());
+    // the thread of the last barrier lets go of it at any moment
+    let mut client = taken;
+    for _ in 0..1000 {
+        match client.map(Arc::try_unwrap) {
+            None => return,
+            Some(Ok(client)) => {
+                // a launcher that is gone does not matter any more
+                let _ = client.finish(code, FAREWELL);
+                return;
+            }
+            Some(Err(shared)) => client = Some(shared),
+        }
+        std::thread::sleep(Duration::from_micros(100));
+    }
+}
