@@ -8,6 +8,7 @@ const COLUMN: usize = 30;
 
 const GROUPS: &[(Group, &str)] = &[
     (Group::Size, "How many"),
+    (Group::Hosts, "Hosts and processes"),
     (Group::Ranks, "Ranks and PEs"),
     (Group::Environment, "What the program finds"),
     (Group::Output, "Output"),
@@ -18,7 +19,8 @@ const GROUPS: &[(Group, &str)] = &[
 /// What is printed when no program is named.
 pub fn usage() -> String {
     "usage: ampirun [options] program [arguments]\n       ampirun +p 2 +vp 32 ./app      32 ranks on 2 PEs\n       \
-     ampirun -n 8 ./app             8 ranks\n       ampirun --help                 all options\n"
+     ampirun -n 8 ./app             8 ranks\n       ampirun --host h1,h2 ./app     as many ranks as \
+     two hosts have cores\n       ampirun --help                 all options\n"
         .into()
 }
 
@@ -26,8 +28,8 @@ pub fn usage() -> String {
 pub fn text() -> String {
     let mut text = usage();
     text.push_str(
-        "\nRuns an MPI program as ranks that are coroutines of one process: many ranks on few cores. A PE\n(processing \
-         element) is a thread that runs ranks, on a core of its own.\n",
+        "\nRuns an MPI program as ranks that are coroutines: many ranks on few cores. A PE (processing element) is a\n\
+         thread that runs ranks, on a core of its own. The PEs of a host are one process, unless told otherwise.\n",
     );
     for (group, title) in GROUPS {
         let _ = writeln!(text, "\n{title}:");

@@ -1,34 +1,45 @@
-//! The launcher: reads the command line, describes the job to the worker, stays its parent until the end.
+//! The launcher: reads the command line, describes the job to its workers, stays their parent until the end.
 //!
 //! ```text
 //! ampirun +p 2 +vp 32 ./app x      →  AMPI_JOB="pes=2\nranks=32\n…"  bin/ampi-worker ./app x
+//! ampirun --host h1,h2 ./app       →  a worker here; ssh h2 … ampirun --remote-agent, which starts one there
 //! ```
 //!
 //! * [`options`]: one table of every option: its names in the worlds of MPICH, Open MPI and Charm++, and what it does;
 //! * [`words`]: the command line by that table;
-//! * [`plan`]: what was asked for, as a job: how many ranks, on how many PEs;
-//! * [`place`]: where the processes of a job on several hosts go;
 //! * [`programs`]: several programs in one job;
 //! * [`program`]: find the program as a shell would;
-//! * [`remote`]: processes on other hosts;
-//! * [`child`]: start the worker, hand on signals, keep the time limit, tell the end;
+//! * [`hosts`], [`place`]: which hosts there are, and where the processes of a job go;
+//! * [`size`], [`plan`]: what was asked for, as a job: how many ranks, on how many PEs, in how many processes;
+//! * [`start`]: from there to a running job; [`meeting`]: where its processes meet;
+//! * [`child`]: a worker on this host; [`remote`]: processes on other hosts;
+//! * [`run`]: the running job until its end; [`signals`]: the signals that the launcher fetches;
 //! * [`help`]: `--help`, printed from the table.
 
 pub mod child;
 pub mod help;
+pub mod hosts;
+pub mod meeting;
 pub mod options;
 pub mod place;
 pub mod plan;
 pub mod program;
 pub mod programs;
 pub mod remote;
+pub mod run;
+pub mod signals;
+pub mod size;
+pub mod start;
 pub mod words;
 
 use crate::layout::Layout;
 use crate::say::{self, err, out};
 use crate::{ABI_VERSION, MPI_VERSION, VERSION};
+use signals::Signals;
+use start::Setting;
 use std::ffi::OsString;
 use std::process::ExitCode;
+use std::time::Instant;
 
 /// Why no job was started: a sentence and the exit code of the launcher.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,7 +70,9 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
 }
 
 fn run(args: &[OsString]) -> Result<u8, Refusal> {
-    let request = words::read(args)?;
+    let since = Instant::now();
+    let sections = programs::sections(args);
+    let mut request = words::read(sections[0])?;
     if request.help {
         say::answer(format_args!("{}", help::text()));
         return Ok(0);
@@ -68,23 +81,47 @@ fn run(args: &[OsString]) -> Result<u8, Refusal> {
         out!("ampirun (Adaptive MPI in Rust) {VERSION}, MPI {MPI_VERSION}, ABI {ABI_VERSION}");
         return Ok(0);
     }
+    if sections.len() > 1 || request.config.is_some() {
+        let mut programs = programs::read(args, &|path| std::fs::read_to_string(path))?;
+        if programs.len() > 1 {
+            return Err(Refusal::usage("several programs in one job are not in this version"));
+        }
+        request = programs.remove(0).request;
+    }
     let Some(name) = request.program.clone() else {
         say::remark(format_args!("{}", help::usage()));
         return Err(Refusal::usage("no program is named"));
     };
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    if request.explain {
+        // It is a question about the program, not a job.
+        request = words::Request {
+            only_here: true,
+            hosts: None,
+            host_file: None,
+            node_group: None,
+            nodes: None,
+            pes_per_process: None,
+            processes_per: None,
+            ..request
+        };
+    }
     let here =
         std::env::current_dir().map_err(|e| Refusal::usage(format!("the current folder is gone: {e}")))?;
-    let plan = plan::plan(&request, cores, &here, &|name| std::env::var_os(name))?;
     if let Some(folder) = &request.folder {
         std::env::set_current_dir(folder)
             .map_err(|e| Refusal::usage(format!("cannot go to the folder {}: {e}", folder.display())))?;
     }
-    let path = program::find(&name, std::env::var_os("PATH"))?;
+    let program = program::find(&name, std::env::var_os("PATH"))?;
     let layout = Layout::of_this_process()
         .map_err(|e| Refusal { code: 1, why: format!("cannot find my installation: {e}") })?;
-    for note in &plan.notes {
-        err!("ampirun: {note}");
-    }
-    child::run(&layout.worker(), &path, &request, &plan)
+    let signals =
+        Signals::block().map_err(|e| Refusal { code: 1, why: format!("cannot block signals: {e}") })?;
+    start::run(&Setting {
+        request: &request,
+        program: &program,
+        layout: &layout,
+        signals: &signals,
+        here: &here,
+        since,
+    })
 }

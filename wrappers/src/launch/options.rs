@@ -5,6 +5,8 @@
 //! 3. Nothing is passed over in silence: what means nothing here is told under `-v`, what changes what the user gets is
 //!    told always, what is missing in this version ends the command with a sentence.
 
+use super::place::Per;
+
 /// What an option does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Act {
@@ -12,6 +14,24 @@ pub enum Act {
     Processes,
     Ranks,
     Pes,
+    /// `+n`: processes when `++ppn` is given as well, else PEs.
+    Nodes,
+    /// `++ppn`: PEs of each process.
+    PesPerProcess,
+    /// `-ppn`: ranks of each host.
+    RanksPerHost,
+    ProcessesPer(Per),
+    Hosts,
+    HostFile,
+    NodeGroup,
+    NumHosts,
+    /// Which command opens the way to other hosts.
+    Launcher,
+    OnlyHere,
+    Transport,
+    Pmi,
+    /// `-configfile`
+    ConfigFile,
     Mapping,
     Isolate,
     StackSize,
@@ -29,6 +49,8 @@ pub enum Act {
     Deadlock,
     NoBind,
     BindTo,
+    MapBy,
+    RankBy,
     ReportBindings,
     ExplainImage,
     Verbose,
@@ -46,6 +68,7 @@ pub enum Act {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Group {
     Size,
+    Hosts,
     Ranks,
     Environment,
     Output,
@@ -88,10 +111,8 @@ const fn without(names: &'static [&'static str], values: &'static [&'static str]
     opt(names, values, Act::Without(what), Group::Missing, what)
 }
 
-const HOSTS: &str = "jobs on several hosts are";
 const CHECKPOINT: &str = "checkpoint and restart are";
 const BALANCING: &str = "load balancing is not in this version; ranks stay where they start";
-const ONE_PROCESS: &str = "the job is one process on this host";
 const OWN_HEAP: &str = "every rank has its own heap, at an address of its own";
 const IDLE: &str = "an idle PE spins briefly, then sleeps";
 const TRACE: &str = "tracing is";
@@ -107,11 +128,98 @@ pub const OPTIONS: &[Opt] = &[
         "run N ranks; together with +vp: use N PEs",
     ),
     opt(
-        &["+p", "++p", "+n", "++n", "++np", "++ppn", "+ppn"],
+        &["+p", "++p"],
         &["P"],
         Act::Pes,
         Group::Size,
-        "use P PEs (threads); as many as there are cores, unless told otherwise",
+        "use P PEs (threads) in all; as many as there are cores, unless told otherwise",
+    ),
+    opt(
+        &["++ppn", "+ppn"],
+        &["N"],
+        Act::PesPerProcess,
+        Group::Size,
+        "N PEs in each process (of the operating system); without it one process on each host has all",
+    ),
+    opt(
+        &["--procs-per-host", "++processPerHost"],
+        &["K"],
+        Act::ProcessesPer(Per::Host),
+        Group::Size,
+        "K processes on each host, which share its PEs evenly",
+    ),
+    opt(
+        &["++processPerSocket"],
+        &["K"],
+        Act::ProcessesPer(Per::Socket),
+        Group::Size,
+        "the same for each socket",
+    ),
+    opt(&["++processPerCore"], &["K"], Act::ProcessesPer(Per::Core), Group::Size, "the same for each core"),
+    opt(
+        &["+n", "++n", "++np"],
+        &["N"],
+        Act::Nodes,
+        Group::Size,
+        "N processes, together with ++ppn or +p; alone: N PEs",
+    ),
+    opt(
+        &["-ppn", "-N", "-npernode", "-perhost"],
+        &["N"],
+        Act::RanksPerHost,
+        Group::Size,
+        "N ranks on each host (MPICH and Open MPI; not to be taken for ++ppn)",
+    ),
+    opt(
+        &["--host", "-H", "-hosts", "-host"],
+        &["NAMES"],
+        Act::Hosts,
+        Group::Hosts,
+        "run on these hosts: h1,h2:4 or n[1-8]; a number is that of the PEs there, else it is that of the cores",
+    ),
+    opt(
+        &["--hostfile", "-f", "-machinefile", "++nodelist"],
+        &["FILE"],
+        Act::HostFile,
+        Group::Hosts,
+        "the same from a file, as MPICH, Open MPI, PBS or Charm++ write it",
+    ),
+    opt(&["++nodegroup"], &["NAME"], Act::NodeGroup, Group::Hosts, "this group of a ++nodelist (main)"),
+    opt(&["++numHosts"], &["N"], Act::NumHosts, Group::Hosts, "only the first N hosts"),
+    opt(
+        &["++local"],
+        &[],
+        Act::OnlyHere,
+        Group::Hosts,
+        "only on this host, also inside a Slurm allocation, whose hosts are used without this option",
+    ),
+    opt(
+        &["--launcher", "-bootstrap", "++remote-shell", "-launcher-exec", "-bootstrap-exec"],
+        &["COMMAND"],
+        Act::Launcher,
+        Group::Hosts,
+        "what reaches other hosts: ssh, rsh, srun (inside Slurm without this option), or a command like \"ssh -p 2222\"",
+    ),
+    opt(
+        &["--transport"],
+        &["HOW"],
+        Act::Transport,
+        Group::Hosts,
+        "between processes: auto (shared memory on a host, TCP else), shm, tcp, ofi[:provider], mpi[:library]",
+    ),
+    opt(
+        &["--pmi"],
+        &["KIND"],
+        Act::Pmi,
+        Group::Hosts,
+        "under srun or another mpiexec: auto, pmi1, pmi2, pmix; none: every task is a job of its own",
+    ),
+    opt(
+        &["-configfile", "--app", "-file"],
+        &["FILE"],
+        Act::ConfigFile,
+        Group::Hosts,
+        "options and program from a file; several programs in one job are not in this version",
     ),
     opt(
         &["+mapping", "-mapping"],
@@ -142,6 +250,14 @@ pub const OPTIONS: &[Opt] = &[
         Group::Ranks,
         "core: a core per PE, while there are enough cores; none: as --no-bind",
     ),
+    opt(
+        &["--map-by", "-map-by"],
+        &["WHAT"],
+        Act::MapBy,
+        Group::Ranks,
+        "slot or core: as without this option; ppr:N:node: as -ppn N",
+    ),
+    opt(&["--rank-by"], &["WHAT"], Act::RankBy, Group::Ranks, "slot or core: as without this option"),
     opt(
         &["-x"],
         &["NAME[=VALUE]"],
@@ -220,10 +336,11 @@ pub const OPTIONS: &[Opt] = &[
     nothing(&["--oversubscribe", "-oversubscribe"], &[], "more ranks than cores are what this is made for"),
     nothing(&["--allow-run-as-root"], &[], "root may run jobs"),
     nothing(&["--use-hwthread-cpus", "-use-hwthread-cpus"], &[], "PEs are counted by +p"),
-    nothing(&["-launcher", "-bootstrap", "-rmk"], &["NAME"], ONE_PROCESS),
-    nothing(&["-launcher-exec", "-bootstrap-exec", "-iface"], &["NAME"], ONE_PROCESS),
-    nothing(&["++local", "+auto-provision", "++auto-provision", "-localhost"], &[], ONE_PROCESS),
-    nothing(&["++processPerHost", "++scalable-start", "++hierarchical-start"], &[], ONE_PROCESS),
+    nothing(&["-rmk"], &["NAME"], "an allocation of Slurm is found without it"),
+    nothing(&["-iface"], &["NAME"], "the address by which other hosts reach this one is found without it"),
+    nothing(&["+auto-provision", "++auto-provision"], &[], "there are as many PEs as cores anyway"),
+    nothing(&["-localhost"], &[], "this host is known by its own name"),
+    nothing(&["++scalable-start", "++hierarchical-start", "++batch"], &[], "all hosts are reached at once"),
     nothing(&["+setcpuaffinity"], &[], "PEs are bound to cores unless --no-bind"),
     nothing(&["-genvall", "-envall"], &[], "the environment is handed on as a whole"),
     nothing(&["+noisomalloc", "+no_isomalloc_sync", "+isomalloc_sync"], &[], OWN_HEAP),
@@ -237,31 +354,22 @@ pub const OPTIONS: &[Opt] = &[
         "there are no Open MPI modules here",
     ),
     nothing(&["--merge-stderr-to-stdout"], &[], "both streams are the launcher's own"),
-    nothing(&["-print-all-exitcodes", "-disable-auto-cleanup"], &[], ONE_PROCESS),
-    nothing(&["-rankmap", "-order-nodes"], &["NAME"], ONE_PROCESS),
+    nothing(&["-print-all-exitcodes"], &[], "the first code that is not 0 is that of the job"),
+    nothing(&["-order-nodes"], &["NAME"], "hosts are used in the order in which they are named"),
     nothing(&["-initial-errhandler"], &["NAME"], "the program sets its error handlers"),
     nothing(&["-memory-alloc-kinds"], &["KINDS"], "memory is memory of the system"),
-    nothing(&["-soft", "-arch"], &["VALUE"], ONE_PROCESS),
-    nothing(&["+cma_disable", "+nocma"], &[], ONE_PROCESS),
-    nothing(&["--nooversubscribe", "-nooversubscribe"], &[], "slots are not counted: use +p"),
+    nothing(&["-soft", "-arch"], &["VALUE"], "-n says how many, --host where"),
+    nothing(&["+cma_disable", "+nocma"], &[], "--transport says how processes talk"),
+    nothing(&["--nooversubscribe", "-nooversubscribe"], &[], "ranks may be more than slots: use +p"),
     // Words of others for things that this version does not have.
-    missing(&["--host", "-hosts", "-H", "-host"], &["NAMES"], HOSTS),
-    missing(
-        &["--hostfile", "-f", "-machinefile", "++nodelist", "++nodegroup", "++numHosts"],
-        &["FILE"],
-        HOSTS,
-    ),
-    missing(&["-N", "-npernode", "++processPerSocket", "++processPerCore"], &["N"], HOSTS),
-    missing(&["++remote-shell", "++server-port"], &["VALUE"], HOSTS),
-    missing(&["++mpiexec", "++server"], &[], HOSTS),
-    missing(
-        &["--map-by", "--rank-by", "-map-by", "-membind", "+pemap", "+commap"],
-        &["HOW"],
-        "placement on chosen cores is",
-    ),
+    missing(&["++server-port"], &["VALUE"], "a server for clients from outside is"),
+    missing(&["++server"], &[], "a server for clients from outside is"),
+    missing(&["++mpiexec"], &[], "starting by another mpiexec is (start ampirun by it instead)"),
+    missing(&["-rankmap"], &["MAP"], "a map of ranks to hosts is (+mapping has one of ranks to PEs)"),
+    missing(&["-disable-auto-cleanup"], &[], "going on after the death of a process is"),
+    missing(&["-membind", "+pemap", "+commap"], &["HOW"], "placement on chosen cores is"),
     missing(&["+restart", "+killFile", "+ftc_disk", "+wp"], &["VALUE"], CHECKPOINT),
     missing(&["--enable-recovery", "--with-ft"], &[], CHECKPOINT),
-    missing(&["-configfile", "--app", "-file"], &["FILE"], "several programs in one job are"),
     missing(&["-path", "--prefix"], &["FOLDER"], "another search path is"),
     missing(&["-genvnone", "-envnone"], &[], "an empty environment is"),
     missing(&["--xterm", "++xterm", "++in-xterm", "++debug", "++debugger"], &[], "a window per rank is"),

@@ -1,92 +1,111 @@
-//! What was asked for, as a job: how many ranks on how many PEs, and everything the worker has to know.
+//! What was asked for, as a job: what each process has to know ([`JobSpec`]), where it runs, how long.
 //!
-//! | given | ranks | PEs |
-//! |---|---|---|
-//! | nothing | one per core | cores |
-//! | `-n N` | N | cores, at most N |
-//! | `+vp N` | N | cores, at most N |
-//! | `+p P` | P | P |
-//! | `+p P` with `-n N` or `+vp N` | N | P, at most N |
-//! | `-n P +vp N` (as AMPI users write it) | N | P, at most N |
-//!
-//! PEs that nobody asked for are at most [`PES_MAX`]; more that somebody asks for are refused.
+//! How many ranks, PEs and processes: [`super::size`]; which process on which host: [`super::place::spread`].
 
 use super::Refusal;
+use super::place::{Host, Placement, spread};
+use super::run::Limit;
+use super::size::{Size, count, size};
 use super::words::{Request, seconds};
-use ampi_core::job::{Bind, JobSpec, Mapping, PES_MAX};
+use ampi_core::job::{Bind, JobSpec, Mapping, Transport};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 /// A job that can be started.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
+    /// What all processes have in common; [`Plan::spec`] gives each its own.
     pub job: JobSpec,
-    pub timeout: Option<Duration>,
-    /// Where the time limit comes from, for the sentence at its end.
-    pub timeout_from: &'static str,
+    pub placement: Placement,
+    pub limit: Limit,
     /// What to tell the user before the start.
     pub notes: Vec<String>,
 }
 
-/// Makes the plan. `cores`: how many this process may use; `here`: what relative names of files are relative to.
+impl Plan {
+    /// What process `number` has to know, but for the place where all meet.
+    pub fn spec(&self, number: usize) -> JobSpec {
+        let process = &self.placement.processes[number];
+        let own =
+            JobSpec { process: number, pes: process.pes, first_pe: process.first_pe, ..self.job.clone() };
+        match (own.processes, own.bind) {
+            (1, _) => own,
+            (_, Bind::Core) if !process.cores.is_empty() => JobSpec { cores: process.cores.clone(), ..own },
+            _ => JobSpec { bind: Bind::None, ..own },
+        }
+    }
+}
+
+/// Makes the plan for these hosts. `here`: what relative names of files are relative to.
 pub fn plan(
     request: &Request,
-    cores: usize,
+    hosts: &[Host],
     here: &Path,
     variable: &dyn Fn(&str) -> Option<OsString>,
 ) -> Result<Plan, Refusal> {
-    let mut notes: Vec<String> = request.warnings.clone();
-    let most = cores.min(PES_MAX);
-    let (ranks, pes) = match (request.ranks, request.processes, request.pes) {
-        (Some(vp), Some(_), Some(p)) => (vp, p),
-        (Some(vp), Some(n), None) => (vp, n),
-        (Some(vp), None, p) => (vp, p.unwrap_or(most.min(vp))),
-        (None, Some(n), p) => (n, p.unwrap_or(most.min(n))),
-        (None, None, p) => (p.unwrap_or(most), p.unwrap_or(most)),
-    };
-    let used = pes.min(ranks);
-    if used > PES_MAX {
-        return Err(Refusal::usage(format!("{pes} PEs are too many: a process has at most {PES_MAX}")));
-    }
-    if used < pes {
-        let s = if ranks == 1 { "" } else { "s" };
-        notes.push(format!("{pes} PEs would be more than {ranks} rank{s}; {used} will do"));
-    }
+    let Size { ranks, wish, hosts: used, notes: told, remarks } = size(request, hosts)?;
+    let placement = spread::spread(hosts[..used].to_vec(), &wish)?;
+    let mut notes: Vec<String> =
+        request.warnings.iter().chain(&told).chain(&placement.notes).cloned().collect();
     for (name, value) in &request.exports {
         if value.is_none() && name.to_str().is_some_and(|n| variable(n).is_none()) {
             notes.push(format!("the variable {} is not set, so it cannot be handed on", name.display()));
         }
     }
-    let (timeout, timeout_from) = match (request.timeout, variable("MPIEXEC_TIMEOUT")) {
-        (Some(limit), _) => (Some(limit), "--timeout"),
-        (None, Some(text)) => (Some(seconds("MPIEXEC_TIMEOUT", &text.to_string_lossy())?), "MPIEXEC_TIMEOUT"),
-        (None, None) => (None, ""),
-    };
+    let processes = placement.processes.len();
+    let transport = request.transport.clone().unwrap_or_default();
+    let apart = placement.processes.iter().any(|p| p.host != placement.processes[0].host);
+    if transport == Transport::Shm && apart {
+        return Err(Refusal::usage("--transport shm: processes on several hosts cannot share memory"));
+    }
+    let first = &placement.processes[0];
+    let room = placement.hosts[first.host].cores.unwrap_or(usize::MAX);
     let defaults = JobSpec::default();
     let job = JobSpec {
-        pes: used,
+        pes: first.pes,
         ranks,
+        processes,
+        transport,
         mapping: mapping(request.mapping.as_deref(), here)?,
         isolate: request.isolate.unwrap_or(defaults.isolate),
         stack_bytes: request.stack_bytes.unwrap_or(defaults.stack_bytes),
         deadlock: request.deadlock.unwrap_or(defaults.deadlock),
         tag_output: request.tag_output,
         output_filename: request.output_filename.as_ref().map(|name| here.join(name)),
-        bind: if request.no_bind || used > cores { Bind::None } else { Bind::Core },
+        bind: if request.no_bind || (processes == 1 && first.pes > room) { Bind::None } else { Bind::Core },
         verbose: request.verbose,
         explain: request.explain,
         report_bindings: request.report_bindings,
         ..defaults
     };
     if request.verbose {
-        notes.extend(request.notes.iter().cloned());
-        notes.push(summary(&job, cores));
+        notes.extend(request.notes.iter().chain(&remarks).chain(&placement.remarks).cloned());
+        notes.push(summary(&job, &placement));
     }
-    Ok(Plan { job, timeout, timeout_from, notes })
+    Ok(Plan { job, placement, limit: time_limit(request, variable)?, notes })
 }
 
-fn summary(job: &JobSpec, cores: usize) -> String {
+/// How long the job may take.
+pub fn time_limit(request: &Request, variable: &dyn Fn(&str) -> Option<OsString>) -> Result<Limit, Refusal> {
+    let (limit, from) = match (request.timeout, variable("MPIEXEC_TIMEOUT")) {
+        (Some(limit), _) => (Some(limit), "--timeout"),
+        (None, Some(text)) => (Some(seconds("MPIEXEC_TIMEOUT", &text.to_string_lossy())?), "MPIEXEC_TIMEOUT"),
+        (None, None) => (None, ""),
+    };
+    Ok(Limit { limit: limit.filter(|l| !l.is_zero()), from })
+}
+
+fn summary(job: &JobSpec, placement: &Placement) -> String {
+    let ranks = count(job.ranks, "rank");
+    if job.processes > 1 {
+        let mut used: Vec<usize> = placement.processes.iter().map(|p| p.host).collect();
+        used.dedup();
+        let (pes, processes) = (count(placement.pes(), "PE"), count(job.processes, "process"));
+        return format!("{ranks} on {pes} in {processes} on {}", count(used.len(), "host"));
+    }
+    let Some(cores) = placement.hosts[placement.processes[0].host].cores else {
+        return format!("{ranks} on {}", count(job.pes, "PE"));
+    };
     let bound = match (&job.bind, job.pes) {
         (Bind::Core, 1) => ", bound to a core",
         (Bind::Core, _) => ", a core each",
@@ -94,10 +113,6 @@ fn summary(job: &JobSpec, cores: usize) -> String {
     };
     let (ranks, pes, cores) = (count(job.ranks, "rank"), count(job.pes, "PE"), count(cores, "core"));
     format!("{ranks} on {pes}{bound} ({cores} may be used)")
-}
-
-fn count(n: usize, what: &str) -> String {
-    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
 fn mapping(name: Option<&OsStr>, here: &Path) -> Result<Mapping, Refusal> {
@@ -124,30 +139,15 @@ fn file(path: PathBuf) -> Result<Mapping, Refusal> {
 mod tests {
     use super::super::words;
     use super::*;
+    use std::time::Duration;
 
-    fn make(line: &str, cores: usize) -> Result<Plan, Refusal> {
+    fn make_on(line: &str, hosts: &[Host]) -> Result<Plan, Refusal> {
         let args: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
-        plan(&words::read(&args)?, cores, Path::new("/here"), &|name| (name == "SET").then(|| "1".into()))
+        plan(&words::read(&args)?, hosts, Path::new("/here"), &|name| (name == "SET").then(|| "1".into()))
     }
 
-    #[test]
-    fn the_table_of_sizes() {
-        for (line, ranks, pes) in [
-            ("a", 4, 4),
-            ("-n 3 a", 3, 3),
-            ("-n 9 a", 9, 4),
-            ("+vp 9 a", 9, 4),
-            ("+vp 2 a", 2, 2),
-            ("+p 6 a", 6, 6),
-            ("+p 6 -n 9 a", 9, 6),
-            ("+p 2 a +vp 32", 32, 2),
-            ("-n 2 a +vp 32", 32, 2),
-            ("-n 2 +p 3 a +vp 32", 32, 3),
-            ("+p 8 +vp 2 a", 2, 2),
-        ] {
-            let plan = make(line, 4).unwrap();
-            assert_eq!((plan.job.ranks, plan.job.pes), (ranks, pes), "{line}");
-        }
+    fn make(line: &str, cores: usize) -> Result<Plan, Refusal> {
+        make_on(line, &[Host { cores: Some(cores), ..Host::named("vm") }])
     }
 
     #[test]
@@ -159,12 +159,54 @@ mod tests {
     }
 
     #[test]
-    fn a_process_has_room_for_so_many_pes() {
-        let job = make("-n 500 a", 256).unwrap().job;
-        assert_eq!((job.ranks, job.pes), (500, 127));
-        assert_eq!(make("+p 127 a", 4).unwrap().job.pes, 127);
-        assert!(make("+p 128 a", 4).unwrap_err().why.contains("128 PEs are too many"));
-        assert_eq!(make("+p 128 -n 8 a", 4).unwrap().job.pes, 8);
+    fn one_process_on_this_host_is_told_nothing_of_others() {
+        let job = make("+p 2 +vp 32 a", 4).unwrap().spec(0);
+        assert_eq!(job, JobSpec { pes: 2, ranks: 32, ..JobSpec::default() });
+    }
+
+    #[test]
+    fn each_process_knows_its_part() {
+        let plan = make("+p 4 ++ppn 2 +vp 32 --transport tcp a", 5).unwrap();
+        for (number, first_pe, cores) in [(0, 0, vec![0, 1]), (1, 2, vec![2, 3])] {
+            let expected = JobSpec {
+                processes: 2,
+                process: number,
+                pes: 2,
+                first_pe,
+                ranks: 32,
+                cores,
+                transport: Transport::Tcp,
+                ..JobSpec::default()
+            };
+            assert_eq!(plan.spec(number), expected);
+        }
+        let crowded = make("+p 4 ++ppn 2 a", 3).unwrap();
+        assert_eq!((crowded.spec(1).bind, crowded.spec(1).cores), (Bind::None, vec![]));
+        assert!(crowded.notes.is_empty());
+        let free = make("+p 4 ++ppn 2 --no-bind a", 8).unwrap().spec(1);
+        assert_eq!((free.bind, free.cores), (Bind::None, vec![]));
+    }
+
+    #[test]
+    fn memory_is_not_shared_between_hosts() {
+        let hosts = [Host::named("h1"), Host::named("h2")];
+        assert!(make_on("--transport shm a", &hosts).unwrap_err().why.contains("cannot share memory"));
+        assert!(make_on("--transport shm -n 1 a", &hosts).is_ok());
+        assert!(make("--transport shm ++ppn 1 a", 2).is_ok());
+    }
+
+    #[test]
+    fn no_time_limit_can_be_asked_for() {
+        let with = |line: &str| {
+            let args: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
+            let request = words::read(&args).unwrap();
+            let hosts = [Host { cores: Some(1), ..Host::named("vm") }];
+            plan(&request, &hosts, Path::new("/"), &|name| (name == "MPIEXEC_TIMEOUT").then(|| "7".into()))
+                .unwrap()
+        };
+        assert_eq!(with("a").limit.limit, Some(Duration::from_secs(7)));
+        assert_eq!(with("--timeout 0 a").limit.limit, None);
+        assert_eq!(with("--timeout 3 a").limit.limit, Some(Duration::from_secs(3)));
     }
 
     #[test]
@@ -189,6 +231,10 @@ mod tests {
         assert_eq!(
             make("-v +vp 4 a", 1).unwrap().notes,
             ["4 ranks on 1 PE, bound to a core (1 core may be used)"]
+        );
+        assert_eq!(
+            make("-v +p 4 ++ppn 2 a", 4).unwrap().notes,
+            ["4 ranks on 4 PEs in 2 processes on 1 host"]
         );
         assert_eq!(make("-v -n 1 --no-bind a", 2).unwrap().notes, ["1 rank on 1 PE (2 cores may be used)"]);
     }

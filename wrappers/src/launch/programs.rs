@@ -17,9 +17,12 @@
 use super::Refusal;
 use super::place::text::{BadText, Text};
 use super::words::{self, Request};
+use ampi_core::job;
 use std::ffi::{OsStr, OsString};
+use std::io;
 use std::ops::Range;
 use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 
 /// One of the programs of a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,22 +53,55 @@ pub fn sections(args: &[OsString]) -> Vec<&[OsString]> {
     parts
 }
 
-/// The programs of a command line.
-pub fn read(args: &[OsString]) -> Result<Vec<Program>, Refusal> {
+/// The programs of a command line. `file` gives the text of a file of `-configfile`.
+pub fn read(args: &[OsString], file: &dyn Fn(&Path) -> io::Result<String>) -> Result<Vec<Program>, Refusal> {
     let parts: Vec<Vec<OsString>> = sections(args).into_iter().map(<[OsString]>::to_vec).collect();
-    programs(&parts)
+    // Mistakes of the first part are told by the second reading.
+    match words::read(&parts[0]).ok().and_then(|request| request.config) {
+        Some((path, _)) if parts.len() > 1 => {
+            let why = format!("the programs stand in the file {}, so no : can follow it", path.display());
+            Err(Refusal::usage(why))
+        }
+        Some((path, before)) => {
+            let name = path.display().to_string();
+            let text =
+                file(&path).map_err(|e| Refusal::usage(format!("the file {name} cannot be read: {e}")))?;
+            read_file(&name, &text, &args[..before])
+        }
+        None => programs(&parts),
+    }
 }
 
-/// The programs of the text of a file of `-configfile` called `source`.
-pub fn read_file(source: &str, text: &str) -> Result<Vec<Program>, Refusal> {
+/// The programs of the text of a file of `-configfile` called `source`; `before`: words in front of the first program.
+fn read_file(source: &str, text: &str, before: &[OsString]) -> Result<Vec<Program>, Refusal> {
     let mut parts = Vec::new();
     for words in lines(source, text)? {
         parts.extend(sections(&words).into_iter().map(<[OsString]>::to_vec));
     }
-    if parts.is_empty() {
-        return Err(Refusal::usage(format!("{source}: the file names no program")));
+    match parts.first_mut() {
+        Some(first) => drop(first.splice(0..0, before.iter().cloned())),
+        None => return Err(Refusal::usage(format!("{source}: the file names no program"))),
     }
     programs(&parts)
+}
+
+/// The programs as the worker has to know them; `find` says which file a name means.
+pub fn described(
+    programs: &[Program],
+    find: &dyn Fn(&OsStr) -> Result<PathBuf, Refusal>,
+) -> Result<Vec<job::Program>, Refusal> {
+    let described = programs.iter().map(|program| {
+        let set =
+            program.request.exports.iter().filter_map(|(name, value)| Some((name.clone(), value.clone()?)));
+        Ok(job::Program {
+            ranks: program.ranks.len(),
+            path: find(&program.name)?,
+            arguments: program.arguments.clone(),
+            variables: set.collect(),
+            folder: program.request.folder.clone(),
+        })
+    });
+    described.collect()
 }
 
 fn programs(parts: &[Vec<OsString>]) -> Result<Vec<Program>, Refusal> {
@@ -189,6 +225,17 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn read(args: &[OsString]) -> Result<Vec<Program>, Refusal> {
+        super::read(args, &|path| match path.to_str() {
+            Some("F") => Ok("-n 2 ./a x\n-n 3 ./b".into()),
+            _ => Err(io::ErrorKind::NotFound.into()),
+        })
+    }
+
+    fn read_file(source: &str, text: &str) -> Result<Vec<Program>, Refusal> {
+        super::read_file(source, text, &[])
+    }
+
     fn words(line: &str) -> Vec<OsString> {
         line.split_whitespace().map(OsString::from).collect()
     }
@@ -250,6 +297,44 @@ mod tests {
         assert_eq!(all[0].arguments, ["in file.nc"]);
         assert_eq!(all[1].arguments, ["its", "a b", "#1"]);
         assert_eq!(told(read_file("F", "-n 2 a \\")), "a 0..2");
+    }
+
+    #[test]
+    fn words_before_a_file_are_the_whole_jobs() {
+        let all = read(&words("+p 4 -configfile F")).unwrap();
+        assert_eq!(all[0].request.pes, Some(4));
+        assert_eq!(told(Ok(all)), "./a 0..2 x; ./b 2..5");
+        assert_eq!(told(read(&words("-configfile G"))), "the file G cannot be read: entity not found");
+        assert!(told(read(&words("-configfile F : b"))).contains("no : can follow it"));
+        assert!(
+            told(read(&words("-n 2 -configfile F"))).contains("./a 0..2"),
+            "the file's own -n comes later"
+        );
+    }
+
+    #[test]
+    fn programs_as_the_worker_reads_them() {
+        let all = read(&words("-n 2 -x A=b=c -x HOME ./a x y : --wdir /tmp b")).unwrap();
+        let find = |name: &OsStr| Ok(PathBuf::from("/bin").join(name));
+        let described = described(&all, &find).unwrap();
+        let expected = [
+            job::Program {
+                ranks: 2,
+                path: "/bin/./a".into(),
+                arguments: vec!["x".into(), "y".into()],
+                variables: vec![("A".into(), "b=c".into())],
+                folder: None,
+            },
+            job::Program {
+                ranks: 1,
+                path: "/bin/b".into(),
+                folder: Some("/tmp".into()),
+                ..Default::default()
+            },
+        ];
+        assert_eq!(described, expected);
+        let spec = job::JobSpec { ranks: 3, programs: described, ..Default::default() };
+        assert_eq!(job::JobSpec::parse(&spec.to_env()), Ok(spec));
     }
 
     #[test]

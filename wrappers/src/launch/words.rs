@@ -3,8 +3,11 @@
 
 use super::Refusal;
 use super::options::{self, Act, Opt};
+use super::place::Per;
+use super::remote::Shell;
 use crate::nearest::nearest;
-use ampi_core::job::{Deadlock, Isolate};
+use ampi_core::job::{Deadlock, Isolate, Transport};
+use ampi_core::pmi::Interface;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -18,6 +21,25 @@ pub struct Request {
     pub ranks: Option<usize>,
     /// `+p`.
     pub pes: Option<usize>,
+    /// `+n`.
+    pub nodes: Option<usize>,
+    /// `++ppn`.
+    pub pes_per_process: Option<usize>,
+    /// `--procs-per-host` and its kin.
+    pub processes_per: Option<(Per, usize)>,
+    /// `-ppn`.
+    pub ranks_per_host: Option<usize>,
+    /// The value of `--host`, with the word by which it was given.
+    pub hosts: Option<(String, String)>,
+    pub host_file: Option<PathBuf>,
+    pub node_group: Option<String>,
+    pub hosts_max: Option<usize>,
+    pub launcher: Option<Shell>,
+    pub only_here: bool,
+    pub transport: Option<Transport>,
+    pub pmi: Interface,
+    /// `-configfile`, and how many words stand before it.
+    pub config: Option<(PathBuf, usize)>,
     pub mapping: Option<OsString>,
     pub isolate: Option<Isolate>,
     pub stack_bytes: Option<usize>,
@@ -27,6 +49,7 @@ pub struct Request {
     pub no_stdin: bool,
     pub tag_output: bool,
     pub output_filename: Option<PathBuf>,
+    /// Zero: none, whatever the environment says.
     pub timeout: Option<Duration>,
     pub deadlock: Option<Deadlock>,
     pub no_bind: bool,
@@ -59,8 +82,18 @@ pub fn read(args: &[OsString]) -> Result<Request, Refusal> {
             break;
         }
         let Some((option, stuck)) = split(&text) else { return Err(unknown(&text)) };
+        let before = args.len() - rest.len() - 1;
         let values = values(option, &text, stuck, &mut rest)?;
         request.apply(option, &text, &values)?;
+        if option.act == Act::ConfigFile {
+            request.config = Some((values.first().cloned().unwrap_or_default().into(), before));
+            if let Some(word) = rest.next() {
+                return Err(Refusal::usage(format!(
+                    "{text}: the programs stand in the file, so {} cannot follow it",
+                    word.display()
+                )));
+            }
+        }
         if request.help || request.version {
             return Ok(request);
         }
@@ -81,9 +114,6 @@ pub fn read(args: &[OsString]) -> Result<Request, Refusal> {
                         ..r
                     });
                 values?;
-            }
-            None if text == ":" => {
-                return Err(Refusal::usage("several programs in one job are not in this version"));
             }
             None => request.program_args.push(arg.clone()),
         }
@@ -108,7 +138,8 @@ fn split(word: &str) -> Option<(&'static Opt, Option<OsString>)> {
     let name = word.trim_end_matches(|c: char| c.is_ascii_digit());
     let number = &word[name.len()..];
     let option = options::find(name).filter(|_| !number.is_empty())?;
-    matches!(option.act, Act::Pes | Act::Ranks | Act::Processes).then(|| (option, Some(number.into())))
+    let counts = [Act::Pes, Act::Nodes, Act::PesPerProcess, Act::RanksPerHost, Act::Ranks, Act::Processes];
+    counts.contains(&option.act).then(|| (option, Some(number.into())))
 }
 
 fn values<'a>(
@@ -128,6 +159,20 @@ fn values<'a>(
             option.values.join(" ")
         )));
     }
+    // A forgotten value would swallow the next option.
+    let first = values.first().filter(|v| options::find(&v.to_string_lossy()).is_some());
+    if let Some(next) = first {
+        let way_out = if option.values.len() == 1 && word.len() > 2 && !word.starts_with('+') {
+            format!(" (if that is meant: {word}={})", next.display())
+        } else {
+            String::new()
+        };
+        return Err(Refusal::usage(format!(
+            "{word} wants {}, but the option {} follows{way_out}",
+            counted(option),
+            next.display()
+        )));
+    }
     Ok(values)
 }
 
@@ -137,6 +182,12 @@ fn counted(option: &Opt) -> &'static str {
 
 fn unknown(word: &str) -> Refusal {
     let name = word.split('=').next().unwrap_or(word);
+    if let Some(option) = options::find(name) {
+        return Refusal::usage(match option.values {
+            [] => format!("{name} takes no value, but \"{}\" sticks to it", &word[name.len() + 1..]),
+            values => format!("{name} wants {}: {name} {}", counted(option), values.join(" ")),
+        });
+    }
     let hint = match nearest(name, options::names()) {
         Some(known) => format!("did you mean {known}?"),
         None => "--help lists them all".into(),
@@ -154,6 +205,24 @@ impl Request {
             Act::Processes => self.processes = Some(number(word, &value())?),
             Act::Ranks => self.ranks = Some(number(word, &value())?),
             Act::Pes => self.pes = Some(number(word, &value())?),
+            Act::Nodes => self.nodes = Some(number(word, &value())?),
+            Act::PesPerProcess => self.pes_per_process = Some(number(word, &value())?),
+            Act::RanksPerHost => self.ranks_per_host = Some(number(word, &value())?),
+            Act::ProcessesPer(per) => self.processes_per = Some((per, number(word, &value())?)),
+            Act::Hosts => self.hosts = Some((word.split('=').next().unwrap_or(word).into(), value())),
+            Act::HostFile => self.host_file = Some(raw().into()),
+            Act::NodeGroup => self.node_group = Some(value()),
+            Act::NumHosts => self.hosts_max = Some(number(word, &value())?),
+            // MPICH has names of kinds of launchers, of which these are of no other command.
+            Act::Launcher if value() == "fork" => self.only_here = true,
+            Act::Launcher => self.launcher = Some(Shell::parse(word, &value())?),
+            Act::OnlyHere => self.only_here = true,
+            Act::Transport => match Transport::parse(&value()) {
+                Some(transport) => self.transport = Some(transport),
+                None => return none_of("auto, shm, tcp, ofi[:provider], mpi[:library]"),
+            },
+            Act::Pmi => self.pmi = Interface::parse(&value()).map_err(|e| Refusal::usage(e.to_string()))?,
+            Act::ConfigFile => {}
             Act::Mapping => self.mapping = Some(raw()),
             Act::Isolate => {
                 self.isolate = Some(match value().as_str() {
@@ -210,6 +279,14 @@ impl Request {
                 }
                 _ => return none_of("core, none"),
             },
+            Act::MapBy => self.map_by(word, &value())?,
+            Act::RankBy => match value().as_str() {
+                "slot" | "core" | "hwthread" | "fill" => {}
+                other => {
+                    let what = format!("numbering ranks by {other} is");
+                    return Err(not_in_this_version(word, &what));
+                }
+            },
             Act::ReportBindings => self.report_bindings = true,
             Act::ExplainImage => self.explain = true,
             Act::Verbose => self.verbose = true,
@@ -218,6 +295,47 @@ impl Request {
             Act::Nothing(why) => self.notes.push(format!("{word} means nothing here: {why}")),
             Act::Without(why) => self.warnings.push(format!("{word}: {why}")),
             Act::NotYet(what) => return Err(not_in_this_version(word, what)),
+        }
+        Ok(())
+    }
+}
+
+impl Request {
+    /// `core`, `slot:OVERSUBSCRIBE`, `ppr:2:node`.
+    fn map_by(&mut self, word: &str, value: &str) -> Result<(), Refusal> {
+        let lower = value.to_ascii_lowercase();
+        let mut parts = lower.split(':');
+        match parts.next().unwrap_or("") {
+            "" | "slot" | "core" | "hwthread" | "fill" => {}
+            "ppr" => {
+                let (count, of) = (parts.next().unwrap_or(""), parts.next().unwrap_or(""));
+                let count = number(word, count)?;
+                if !matches!(of, "node" | "host") {
+                    return Err(not_in_this_version(word, &format!("so many ranks per {of} are")));
+                }
+                self.ranks_per_host = Some(count);
+            }
+            what @ ("socket" | "package" | "numa" | "l3cache" | "l2cache" | "board") => {
+                self.warnings
+                    .push(format!("{word} {what}: not in this version, ranks are placed as by core"));
+            }
+            "node" | "host" => {
+                return Err(Refusal::usage(format!(
+                    "{word} {value}: dealing out ranks host by host is not in this version; +mapping RR_MAP deals \
+                     them out PE by PE"
+                )));
+            }
+            other => {
+                return Err(Refusal::usage(format!("{word}: {other} is none of slot, core, ppr:N:node")));
+            }
+        }
+        for modifier in parts {
+            match modifier {
+                "oversubscribe" | "nooversubscribe" | "span" | "hwtcpus" | "corecpus" | "" => {
+                    self.notes.push(format!("{word}: {modifier} means nothing here"));
+                }
+                _ => return Err(not_in_this_version(word, &format!("the modifier {modifier} is"))),
+            }
         }
         Ok(())
     }
@@ -257,9 +375,9 @@ fn size(word: &str, value: &str) -> Result<usize, Refusal> {
     }
 }
 
-/// Seconds, also with a fraction.
+/// Seconds, also with a fraction; 0 is no limit.
 pub fn seconds(word: &str, value: &str) -> Result<Duration, Refusal> {
-    let seconds = value.parse::<f64>().ok().filter(|s| *s > 0.0 && *s < 1e9);
+    let seconds = value.parse::<f64>().ok().filter(|s| *s >= 0.0 && *s < 1e9);
     match seconds {
         Some(seconds) => Ok(Duration::from_secs_f64(seconds)),
         None => Err(Refusal::usage(format!("{word}: {value} is not a number of seconds"))),
@@ -280,7 +398,7 @@ mod tests {
 
     #[test]
     fn plus_words_take_numbers_in_all_ways() {
-        for line in ["+p 4 +vp 8 a", "+p4 +vp8 a", "++ppn 4 -vp 8 a", "a +vp 8 +p4", "+n4 a +vp8"] {
+        for line in ["+p 4 +vp 8 a", "+p4 +vp8 a", "++p 4 -vp 8 a", "a +vp 8 +p4", "+p=4 a +vp8"] {
             let r = words(line).unwrap();
             assert_eq!(
                 (r.pes, r.ranks, r.program.clone().unwrap()),
@@ -335,9 +453,23 @@ mod tests {
             ("a +vp x", "leaves it to the program"),
             ("--isolate=thread a", "thread is none of image, none"),
             ("--isolate process a", "not in this version"),
-            ("--host h1,h2 a", "--host: jobs on several hosts are not in this version"),
+            ("-x -n 2 a", "-x wants a value, but the option -n follows"),
+            ("--wdir --np 2 a", "but the option --np follows (if that is meant: --wdir=--np)"),
+            ("-genv -n A a", "-genv wants two values, but the option -n follows"),
+            ("--tag-output=3 a", "--tag-output takes no value, but \"3\" sticks to it"),
+            ("-genv=A a", "-genv wants two values: -genv NAME VALUE"),
+            ("--transport pigeon a", "pigeon is none of auto, shm, tcp"),
+            ("--pmi 3 a", "3 is none of auto, pmi1"),
+            ("--launcher= a", "no command is named"),
+            ("--map-by node a", "+mapping RR_MAP"),
+            ("--map-by ppr:2:socket a", "so many ranks per socket are not in this version"),
+            ("--map-by ppr:x:node a", "x is not a whole number"),
+            ("--map-by core:PE=2 a", "the modifier pe=2 is not in this version"),
+            ("--map-by moon a", "moon is none of slot, core"),
+            ("--rank-by node a", "numbering ranks by node is not in this version"),
+            ("-configfile F a", "a cannot follow it"),
+            ("--timeout -1 a", "not a number of seconds"),
             ("+restart dir a", "checkpoint and restart are not in this version"),
-            ("-n 1 a : -n 2 b", "several programs"),
             ("--timeout soon a", "not a number of seconds"),
             ("--bind-to moon a", "none of core, none"),
         ] {
@@ -348,14 +480,38 @@ mod tests {
 
     #[test]
     fn words_of_others_are_accepted_and_told() {
-        let r = words(
-            "--oversubscribe --mca btl tcp --allow-run-as-root -launcher fork +setcpuaffinity ++local a",
-        )
-        .unwrap();
+        let r =
+            words("--oversubscribe --mca btl tcp --allow-run-as-root -rmk x +setcpuaffinity -iface eth0 a")
+                .unwrap();
         assert_eq!((r.notes.len(), r.warnings.len()), (6, 0));
         let r = words("+balancer GreedyRefineLB a").unwrap();
         assert!(r.warnings[0].contains("stay where they start"));
         assert_eq!(r.program, Some("a".into()));
+    }
+
+    #[test]
+    fn processes_and_hosts_in_the_words_of_each_world() {
+        let r = words("-n 8 -ppn 2 -hosts h1,h2:3 -launcher rsh -launcher-exec /bin/my-ssh a").unwrap();
+        assert_eq!((r.processes, r.ranks_per_host, r.pes_per_process), (Some(8), Some(2), None));
+        assert_eq!(r.hosts, Some(("-hosts".into(), "h1,h2:3".into())));
+        assert_eq!(r.launcher, Some(Shell::Words(vec!["/bin/my-ssh".into()])));
+        let r =
+            words("++p 8 ++ppn 4 ++nodelist F ++nodegroup G ++numHosts 2 ++remote-shell rsh a +n2").unwrap();
+        assert_eq!((r.pes, r.pes_per_process, r.nodes, r.hosts_max), (Some(8), Some(4), Some(2), Some(2)));
+        assert_eq!(
+            (r.host_file, r.node_group, r.launcher),
+            (Some("F".into()), Some("G".into()), Some(Shell::Rsh))
+        );
+        let r = words("--map-by ppr:3:node:OVERSUBSCRIBE --host=h1 --rank-by slot --transport ofi:tcp a")
+            .unwrap();
+        assert_eq!((r.ranks_per_host, r.hosts), (Some(3), Some(("--host".into(), "h1".into()))));
+        assert_eq!(r.transport, Some(Transport::Ofi("tcp".into())));
+        let r = words("-N 2 --map-by core --procs-per-host 2 --pmi none a").unwrap();
+        assert_eq!((r.ranks_per_host, r.processes_per), (Some(2), Some((Per::Host, 2))));
+        assert_eq!((r.pmi, r.only_here), (Interface::Nothing, false));
+        assert!(words("++local a").unwrap().only_here && words("-launcher fork a").unwrap().only_here);
+        assert_eq!(words("+p 2 -configfile F").unwrap().config, Some(("F".into(), 2)));
+        assert_eq!(words("--timeout 0 a").unwrap().timeout, Some(Duration::ZERO));
     }
 
     #[test]

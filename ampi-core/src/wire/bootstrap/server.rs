@@ -122,7 +122,7 @@ impl Server {
 
     /// Calls `each` with every descriptor that is a reason to call [`Server::step`], for a launcher that waits for other
     /// things too, and what it waits for. Clocks need a step at least at every heartbeat.
-    pub fn wait_for(&self, each: &mut dyn FnMut(BorrowedFd<'_>, PollFlags)) {
+    pub fn wait_for<'a>(&'a self, each: &mut dyn FnMut(BorrowedFd<'a>, PollFlags)) {
         self.descriptors().for_each(|(fd, flags, _)| each(fd, flags));
     }
 

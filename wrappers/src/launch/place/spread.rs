@@ -58,6 +58,8 @@ pub struct Placement {
     pub processes: Vec<Process>,
     /// What to tell the user.
     pub notes: Vec<String>,
+    /// What to tell who asks for more.
+    pub remarks: Vec<String>,
 }
 
 impl Placement {
@@ -83,7 +85,7 @@ pub fn spread(hosts: Vec<Host>, wish: &Wish) -> Result<Placement, Refusal> {
     if zero(wish.pes) || zero(wish.pes_per_process) || zero(wish.per.map(|(_, n)| n)) {
         return Err(Refusal::usage("0 PEs or processes are not possible, at least 1 is needed"));
     }
-    let mut notes = Vec::new();
+    let (mut notes, mut remarks) = (Vec::new(), Vec::new());
     // PEs of each process of each host.
     let sizes: Vec<Vec<usize>> = match (wish.per, wish.pes_per_process) {
         (Some((per, each)), _) => counted(&hosts, wish, per, each)?,
@@ -106,7 +108,7 @@ pub fn spread(hosts: Vec<Host>, wish: &Wish) -> Result<Placement, Refusal> {
         }
         let bound = hosts[host].cores.is_some_and(|cores| wanted <= cores);
         if hosts[host].cores.is_some_and(|cores| wanted > cores) {
-            notes.push(format!(
+            remarks.push(format!(
                 "{name}: {wanted} PEs are more than its cores, so they are not bound to cores"
             ));
         }
@@ -124,11 +126,11 @@ pub fn spread(hosts: Vec<Host>, wish: &Wish) -> Result<Placement, Refusal> {
             core += pes;
         }
     }
-    Ok(Placement { hosts, processes, notes })
+    Ok(Placement { hosts, processes, notes, remarks })
 }
 
-/// `++processPer…`
-fn counted(hosts: &[Host], wish: &Wish, per: Per, each: usize) -> Result<Vec<Vec<usize>>, Refusal> {
+/// Processes of each host with `each` of them per host, socket or core.
+pub fn counts(hosts: &[Host], per: Per, each: usize) -> Result<Vec<usize>, Refusal> {
     let mut counts = Vec::with_capacity(hosts.len());
     for host in hosts {
         let unknown = |what: &str| {
@@ -144,7 +146,14 @@ fn counted(hosts: &[Host], wish: &Wish, per: Per, each: usize) -> Result<Vec<Vec
         };
         counts.push(times.saturating_mul(each));
     }
-    let total = total(&counts)?;
+    total(&counts)?;
+    Ok(counts)
+}
+
+/// `++processPer…`
+fn counted(hosts: &[Host], wish: &Wish, per: Per, each: usize) -> Result<Vec<Vec<usize>>, Refusal> {
+    let counts = counts(hosts, per, each)?;
+    let total: usize = counts.iter().sum();
     if let Some(size) = wish.pes_per_process {
         if let Some(pes) = wish.pes.filter(|p| *p != total.saturating_mul(size)) {
             return Err(Refusal::usage(format!(
@@ -305,7 +314,7 @@ mod tests {
             ["h1: 3 PEs are more than its 2 slots"]
         );
         let placement = spread(vec![host], &wish(5)).unwrap();
-        assert!(placement.notes[1].contains("5 PEs are more than its cores, so they are not bound"));
+        assert!(placement.remarks[0].contains("5 PEs are more than its cores, so they are not bound"));
         assert!(placement.processes[0].cores.is_empty());
     }
 

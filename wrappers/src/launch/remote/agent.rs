@@ -14,17 +14,20 @@
 //! 5. Nothing that the processes of a failed or cut-off job left behind survives the agent.
 //!
 //! # Safety
-//! Calls of libc with plain numbers; between fork and exec only prctl and getppid, which are async-signal-safe.
+//! Calls of libc with plain numbers.
 #![allow(unsafe_code)]
 
-use super::super::child::sweep;
+use super::super::child::{adopt, die_with_parent, sweep};
 use super::frame::{self, Hello, Kind, NOBODY};
 use super::order::{Order, SECRET_VARIABLE, Start};
+use super::shell::FROM_VARIABLES;
 use crate::VERSION;
 use crate::say::err;
+use ampi_core::pmi::detect::PRIVATE_VARIABLES;
 use std::collections::BTreeSet;
 use std::io::{self, IsTerminal, Read, Write};
 use std::mem::MaybeUninit;
+use std::net::IpAddr;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
@@ -84,9 +87,7 @@ fn run() -> io::Result<()> {
     };
     let order = order.ok_or_else(|| io::Error::other("the order of the launcher is damaged"))?;
     drop(input);
-    // Processes that ours start and leave behind become children of the agent.
-    // SAFETY: a plain number.
-    unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1) };
+    adopt();
     if let Err(e) = std::env::set_current_dir(&order.folder) {
         let why = format!("cannot go to the folder {}: {e}", order.folder.display());
         return frame::write(&mut output, Kind::NotStarted, NOBODY, why.as_bytes());
@@ -125,7 +126,17 @@ fn hello() -> Hello {
         cores: std::thread::available_parallelism().map_or(1, usize::from),
         sockets: sockets(),
         host: host.trim().into(),
+        from: launcher_address(),
     }
+}
+
+/// The launcher's address as this host sees it: Slurm and sshd leave it in the environment.
+fn launcher_address() -> Option<IpAddr> {
+    let first = |name: &str| {
+        let value = std::env::var(name).ok()?;
+        value.split_whitespace().next()?.parse().ok()
+    };
+    FROM_VARIABLES.iter().find_map(|name| first(name))
 }
 
 /// Sockets whose cores are there, at least 1.
@@ -255,25 +266,14 @@ fn command(order: &Order, start: &Start) -> Command {
     }
     let all = order.environment.iter().chain(&start.environment);
     command.envs(all.map(|(name, value)| (name, value)));
+    for name in PRIVATE_VARIABLES {
+        command.env_remove(name);
+    }
     if !order.secret.is_empty() {
         command.env(SECRET_VARIABLE, &order.secret);
     }
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let agent = std::process::id();
-    // SAFETY: between fork and exec only async-signal-safe calls with plain numbers.
-    unsafe {
-        command.pre_exec(move || {
-            if libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) != 0 {
-                return Err(io::Error::last_os_error());
-            }
-            // The agent may have died before the prctl.
-            if libc::getppid() as u32 == agent {
-                Ok(())
-            } else {
-                Err(io::Error::from_raw_os_error(libc::ESRCH))
-            }
-        });
-    }
+    die_with_parent(&mut command, libc::SIGKILL);
     command
 }
 

@@ -1,20 +1,27 @@
 //! All hosts of a job that are reached by a remote shell.
 //!
 //! ```text
-//! Fleet::open   a session per host, all at once; waits until every agent has spoken, or says who did not
+//! Fleet::call   a session per host, all at once
+//! gather        takes what the agents say first, until every one has spoken, or says who did not
 //! facts         what the agents say of their hosts: cores and sockets go into the plan
 //! order         what is started where
 //! next          what happens, until every session is closed
 //! ```
+//!
+//! Nothing here waits but [`Fleet::next`], [`Fleet::open`] and the drop, each with a limit; who waits for other things too looks at
+//! [`Fleet::bell`].
 
 use super::super::Refusal;
 use super::super::place::Host;
 use super::frame::Hello;
 use super::order::Order;
-use super::session::{Event, News, Session};
+use super::session::{Event, News, Outlet, Post, Session};
 use super::shell::Shell;
+use ampi_core::wire::stream;
+use rustix::event::{PollFd, PollFlags};
+use std::os::fd::BorrowedFd;
 use std::path::Path;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 /// How long all agents together may take to speak.
@@ -28,64 +35,109 @@ pub struct Fleet {
     sessions: Vec<(usize, Session)>,
     facts: Vec<(usize, Hello)>,
     events: Receiver<Event>,
+    post: Post,
     open: usize,
+    /// Of the hosts, in their order.
+    names: Vec<String>,
 }
 
 impl Fleet {
-    /// Opens a session to each of `hosts` (its place in the caller's list, and the host). A host may have its own shell.
-    pub fn open(
+    /// Begins a session to each of `hosts` (its place in the caller's list, and the host). A host may have its own shell.
+    pub fn call(
         hosts: &[(usize, &Host)],
         shell: &Shell,
         agent: &Path,
-        limit: Duration,
+        outlet: &Outlet,
     ) -> Result<Fleet, Refusal> {
         let (sender, events) = channel();
-        let mut sessions = Vec::with_capacity(hosts.len());
+        let post = Post::new(sender)
+            .map_err(|e| Refusal { code: 1, why: format!("cannot make a descriptor for events: {e}") })?;
+        let names = hosts.iter().map(|(_, host)| host.name.clone()).collect();
+        let mut fleet = Fleet { sessions: Vec::new(), facts: Vec::new(), events, post, open: 0, names };
         for (place, host) in hosts {
             let own = match &host.shell {
                 Some(words) => Some(Shell::parse("++shell", words)?),
                 None => None,
             };
             let shell = own.as_ref().unwrap_or(shell);
-            sessions.push((*place, Session::open(*place, &host.name, shell, agent, sender.clone())?));
+            let (post, outlet) = (fleet.post.clone(), outlet.clone());
+            fleet.sessions.push((*place, Session::open(*place, &host.name, shell, agent, post, outlet)?));
+            fleet.open += 1;
         }
-        drop(sender);
-        let mut fleet = Fleet { open: sessions.len(), sessions, facts: Vec::new(), events };
-        fleet.gather(hosts, limit)?;
         Ok(fleet)
     }
 
-    /// Waits for every agent's first word. The first host that fails decides: the others are closed by the drop.
-    fn gather(&mut self, hosts: &[(usize, &Host)], limit: Duration) -> Result<(), Refusal> {
+    /// [`Fleet::call`], and waits until every agent has spoken.
+    pub fn open(
+        hosts: &[(usize, &Host)],
+        shell: &Shell,
+        agent: &Path,
+        limit: Duration,
+        outlet: &Outlet,
+    ) -> Result<Fleet, Refusal> {
+        let mut fleet = Fleet::call(hosts, shell, agent, outlet)?;
         let until = Instant::now() + limit;
-        while self.facts.len() < hosts.len() {
-            match self.events.recv_timeout(until.saturating_duration_since(Instant::now())) {
-                Ok(Event { host, news: News::Hello(hello) }) => self.facts.push((host, hello)),
-                Ok(Event { news: News::Closed(result), .. }) => {
-                    self.open -= 1;
+        while !fleet.gather()? {
+            if Instant::now() >= until {
+                return Err(fleet.silent(limit));
+            }
+            stream::wait(&mut [PollFd::from_borrowed_fd(fleet.bell(), PollFlags::IN)], until);
+        }
+        Ok(fleet)
+    }
+
+    /// Takes the first words of agents that have come; whether all have spoken. The first host that fails decides: the others
+    /// are closed by the drop.
+    pub fn gather(&mut self) -> Result<bool, Refusal> {
+        while self.facts.len() < self.sessions.len() {
+            match self.take() {
+                None => return Ok(false),
+                Some(Event { host, news: News::Hello(hello) }) => self.facts.push((host, hello)),
+                Some(Event { news: News::Closed(result), .. }) => {
                     let why = result.err().unwrap_or_else(|| "an agent ended before its order".into());
                     return Err(Refusal { code: 1, why });
                 }
-                Ok(_) => {}
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
-                    return Err(Refusal { code: 1, why: self.silent(hosts, limit) });
-                }
+                Some(_) => {}
             }
         }
         self.facts.sort_by_key(|(place, _)| *place);
-        Ok(())
+        Ok(true)
     }
 
-    fn silent(&self, hosts: &[(usize, &Host)], limit: Duration) -> String {
-        let silent: Vec<&str> = hosts
-            .iter()
-            .filter(|(place, _)| !self.facts.iter().any(|(spoken, _)| spoken == place))
-            .map(|(_, host)| host.name.as_str())
-            .collect();
+    /// The sentence when not all have spoken within `limit`.
+    pub fn silent(&self, limit: Duration) -> Refusal {
+        let spoken = |place: &usize| self.facts.iter().any(|(p, _)| p == place);
+        let all = self.sessions.iter().zip(&self.names);
+        let silent: Vec<&str> =
+            all.filter(|((place, _), _)| !spoken(place)).map(|(_, name)| name.as_str()).collect();
         let more = silent.len().saturating_sub(NAMED_MAX);
         let names = silent[..silent.len() - more].join(", ");
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        format!("no answer from {names}{more} within {} s", limit.as_secs_f64())
+        let why = format!("no answer from {names}{more} within {} s", limit.as_secs_f64());
+        Refusal { code: 1, why }
+    }
+
+    /// Readable when events wait.
+    pub fn bell(&self) -> BorrowedFd<'_> {
+        self.post.bell()
+    }
+
+    /// The next event that has come.
+    pub fn take(&mut self) -> Option<Event> {
+        // First the bell, then a look: an event that comes in between rings again.
+        let mut rung = [0; 8];
+        let _ = rustix::io::read(self.post.bell(), &mut rung);
+        let event = self.events.try_recv().ok()?;
+        self.count(&event);
+        // It rings on while others wait.
+        let _ = rustix::io::write(self.post.bell(), &1u64.to_ne_bytes());
+        Some(event)
+    }
+
+    fn count(&mut self, event: &Event) {
+        if matches!(event.news, News::Closed(_)) {
+            self.open -= 1;
+        }
     }
 
     /// What each host said of itself, in the order of the hosts.
@@ -121,9 +173,7 @@ impl Fleet {
             return None;
         }
         let event = self.events.recv_timeout(limit).ok()?;
-        if matches!(event.news, News::Closed(_)) {
-            self.open -= 1;
-        }
+        self.count(&event);
         Some(event)
     }
 

@@ -1,7 +1,7 @@
 //! What launcher and agent say to each other.
 //!
 //! ```text
-//! agent:     "\nAMPI-AGENT 1 version=0.1.0 cores=8 sockets=1 host=h2\n"     one line, before anything else
+//! agent:     "\nAMPI-AGENT 1 version=0.1.0 cores=8 sockets=1 host=h2 from=10.0.0.1\n"     one line, before anything else
 //! then both: ┌──────────┬───────────────┬──────────────┬─────────┐
 //!            │ kind u8  │ process u32 LE│ length u32 LE│ payload │
 //!            └──────────┴───────────────┴──────────────┴─────────┘
@@ -20,6 +20,7 @@
 //! 1. A frame has at most [`PAYLOAD_BYTES_MAX`] of payload; more is an error, as is an unknown kind.
 
 use std::io::{self, BufRead, Read, Write};
+use std::net::IpAddr;
 
 /// Version of this protocol.
 pub const PROTOCOL: u32 = 1;
@@ -130,25 +131,30 @@ pub struct Hello {
     pub sockets: usize,
     /// The host's own name.
     pub host: String,
+    /// The launcher's address, as seen from there.
+    pub from: Option<IpAddr>,
 }
 
 impl Hello {
     /// The line with a line's end on both sides: whatever was printed before does not stick to it.
     pub fn to_line(&self) -> String {
-        let Hello { protocol, version, cores, sockets, host } = self;
-        format!("\n{HELLO}{protocol} version={version} cores={cores} sockets={sockets} host={host}\n")
+        let Hello { protocol, version, cores, sockets, host, from } = self;
+        let from = from.map(|address| format!(" from={address}")).unwrap_or_default();
+        format!("\n{HELLO}{protocol} version={version} cores={cores} sockets={sockets} host={host}{from}\n")
     }
 
     fn parse(line: &str) -> Option<Hello> {
         let mut words = line.strip_prefix(HELLO)?.split_whitespace();
         let protocol = words.next()?.parse().ok()?;
-        let mut hello = Hello { protocol, version: String::new(), cores: 1, sockets: 1, host: String::new() };
+        let (version, host) = (String::new(), String::new());
+        let mut hello = Hello { protocol, version, cores: 1, sockets: 1, host, from: None };
         for (name, value) in words.filter_map(|word| word.split_once('=')) {
             match name {
                 "version" => hello.version = value.into(),
                 "cores" => hello.cores = value.parse().ok().filter(|n| *n > 0)?,
                 "sockets" => hello.sockets = value.parse().ok().filter(|n| *n > 0)?,
                 "host" => hello.host = value.into(),
+                "from" => hello.from = Some(value.parse().ok()?),
                 // Of a later version.
                 _ => {}
             }
@@ -182,7 +188,9 @@ mod tests {
 
     #[test]
     fn hello_is_found_behind_what_start_up_files_print() {
-        let hello = Hello { protocol: 1, version: "0.1.0".into(), cores: 8, sockets: 2, host: "h2".into() };
+        let from = Some("fe80::1".parse().unwrap());
+        let (version, host) = ("0.1.0".into(), "h2".into());
+        let hello = Hello { protocol: 1, version, cores: 8, sockets: 2, host, from };
         let text = format!("Welcome!\nno line end\u{7}{}rest", hello.to_line());
         let mut from = text.as_bytes();
         assert_eq!(Hello::read(&mut from).unwrap(), Some(hello));

@@ -37,7 +37,7 @@ pub mod shell;
 
 pub use fleet::Fleet;
 pub use order::{Order, Start};
-pub use session::{Event, News, Session};
+pub use session::{Event, News, Outlet, Session};
 pub use shell::Shell;
 
 /// The word after which `ampirun` is the agent. Not for people, so not in `--help`.

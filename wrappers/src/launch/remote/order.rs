@@ -15,7 +15,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 
 /// Variable in which a process finds the job's secret.
-pub const SECRET_VARIABLE: &str = "AMPI_SECRET";
+pub const SECRET_VARIABLE: &str = ampi_core::job::SECRET;
 
 /// A variable and its value.
 pub type Variable = (OsString, OsString);

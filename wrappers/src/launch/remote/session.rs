@@ -5,15 +5,20 @@
 //!
 //! 1. Every session ends with one [`News::Closed`], whatever happens; nothing comes after it.
 //! 2. Closing the agent's input ends all that it started (rule 2 of the module); dropping a session does it.
-//! 3. Limits of time are the caller's: [`super::Fleet`] has one for the start, ssh its own for a host that is silent.
+//! 3. What processes write goes to the [`Outlet`] by the session's own thread, before the end of the process is told: who
+//!    does not read delays that host, and nobody else.
+//! 4. Limits of time are the caller's: [`super::Fleet`] has one for the start, ssh its own for a host that is silent.
 
 use super::super::Refusal;
+use super::super::child::die_with_parent;
 use super::diagnose::{self, Ended};
 use super::frame::{self, Hello, Kind, NOBODY};
 use super::order::Order;
 use super::shell::Shell;
 use crate::VERSION;
+use rustix::event::{EventfdFlags, eventfd};
 use std::io::{self, BufRead, BufReader, Read};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, ExitStatus};
@@ -47,12 +52,8 @@ pub enum News {
         process: Option<u32>,
         why: String,
     },
-    /// Whole lines of a process.
-    Output {
-        process: u32,
-        stderr: bool,
-        lines: Vec<u8>,
-    },
+    /// Nobody takes the output any more.
+    Unheard(io::ErrorKind),
     /// A process ended: exit code or signal.
     Ended {
         process: u32,
@@ -63,6 +64,33 @@ pub enum News {
     Said(String),
     /// The way to the host is closed: in good order, or with a sentence why not.
     Closed(Result<(), String>),
+}
+
+/// Where whole lines of a process go: its number, whether they are errors, the lines.
+pub type Outlet = Arc<dyn Fn(u32, bool, &[u8]) -> io::Result<()> + Send + Sync>;
+
+/// Where events go, and a descriptor that is readable when some wait.
+#[derive(Clone)]
+pub struct Post {
+    sender: Sender<Event>,
+    bell: Arc<OwnedFd>,
+}
+
+impl Post {
+    pub fn new(sender: Sender<Event>) -> io::Result<Post> {
+        let bell = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        Ok(Post { sender, bell: Arc::new(bell) })
+    }
+
+    pub fn bell(&self) -> BorrowedFd<'_> {
+        self.bell.as_fd()
+    }
+
+    fn send(&self, event: Event) {
+        // Nobody who listens any more: the job is over. A bell that cannot be rung has been rung.
+        let _ = self.sender.send(event);
+        let _ = rustix::io::write(&self.bell, &1u64.to_ne_bytes());
+    }
 }
 
 /// An agent on a host.
@@ -78,10 +106,13 @@ impl Session {
         host: &str,
         shell: &Shell,
         agent: &Path,
-        events: Sender<Event>,
+        events: Post,
+        outlet: Outlet,
     ) -> Result<Session, Refusal> {
         let failed = |e: &io::Error| Refusal { code: 1, why: diagnose::not_started(shell, e) };
-        let mut child = shell.command(host, agent).spawn().map_err(|e| failed(&e))?;
+        let mut command = shell.command(host, agent);
+        die_with_parent(&mut command, libc::SIGTERM);
+        let mut child = command.spawn().map_err(|e| failed(&e))?;
         let (input, output, errors) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let child = Arc::new(Mutex::new(child));
         let (Some(output), Some(errors)) = (output, errors) else {
@@ -96,6 +127,7 @@ impl Session {
             child: Arc::clone(&child),
             said: Arc::clone(&said),
             events: events.clone(),
+            outlet,
         };
         let collector = std::thread::spawn(move || collect(place, errors, &said, &events));
         std::thread::spawn(move || {
@@ -162,13 +194,13 @@ struct Reader {
     agent: PathBuf,
     child: Arc<Mutex<Child>>,
     said: Arc<Mutex<String>>,
-    events: Sender<Event>,
+    events: Post,
+    outlet: Outlet,
 }
 
 impl Reader {
     fn tell(&self, news: News) {
-        // Nobody who listens any more: the job is over.
-        let _ = self.events.send(Event { host: self.place, news });
+        self.events.send(Event { host: self.place, news });
     }
 
     /// Everything the agent says.
@@ -193,6 +225,12 @@ impl Reader {
         loop {
             match frame::read(&mut output) {
                 Ok(Some(next)) if next.kind == Kind::Done => spoken.done = true,
+                Ok(Some(next)) if matches!(next.kind, Kind::Stdout | Kind::Stderr) => {
+                    let told = (self.outlet)(next.process, next.kind == Kind::Stderr, &next.payload);
+                    if let Err(e) = told {
+                        self.tell(News::Unheard(e.kind()));
+                    }
+                }
                 Ok(Some(next)) => match news(next) {
                     Some(news) => self.tell(news),
                     None => spoken.wrong = Some(self.damaged("a frame of a wrong kind")),
@@ -259,18 +297,16 @@ fn news(next: frame::Frame) -> Option<News> {
             process: (process != NOBODY).then_some(process),
             why: String::from_utf8_lossy(&next.payload).into_owned(),
         },
-        Kind::Stdout => News::Output { process, stderr: false, lines: next.payload },
-        Kind::Stderr => News::Output { process, stderr: true, lines: next.payload },
         Kind::Ended => {
             let (code, signal) = frame::read_end(&next.payload)?;
             News::Ended { process, code, signal }
         }
-        Kind::Order | Kind::Signal | Kind::Done => return None,
+        Kind::Stdout | Kind::Stderr | Kind::Order | Kind::Signal | Kind::Done => return None,
     })
 }
 
 /// Keeps the last of what the remote shell says, and tells it line by line.
-fn collect(place: usize, errors: ChildStderr, said: &Mutex<String>, events: &Sender<Event>) {
+fn collect(place: usize, errors: ChildStderr, said: &Mutex<String>, events: &Post) {
     let mut errors = BufReader::new(errors);
     loop {
         let mut line = Vec::new();
@@ -288,6 +324,6 @@ fn collect(place: usize, errors: ChildStderr, said: &Mutex<String>, events: &Sen
             all.push_str(line);
             all.push('\n');
         }
-        let _ = events.send(Event { host: place, news: News::Said(line.to_string()) });
+        events.send(Event { host: place, news: News::Said(line.to_string()) });
     }
 }

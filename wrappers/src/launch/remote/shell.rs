@@ -59,6 +59,10 @@ const SRUN: [&str; 7] = [
     "--kill-on-bad-exit=0",
 ];
 
+/// Variables in which a remote shell tells the agent where it came from, as the first word. Ours are those of another
+/// connection, so they are not handed on.
+pub const FROM_VARIABLES: [&str; 3] = ["SLURM_LAUNCH_NODE_IPADDR", "SSH_CONNECTION", "SSH_CLIENT"];
+
 impl Shell {
     /// The value of `--launcher` (Charm++: `++remote-shell`).
     pub fn parse(source: &str, value: &str) -> Result<Shell, Refusal> {
@@ -108,6 +112,9 @@ impl Shell {
         let words = self.words(host, agent);
         let mut command = Command::new(&words[0]);
         command.args(&words[1..]).process_group(0);
+        for name in FROM_VARIABLES {
+            command.env_remove(name);
+        }
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
