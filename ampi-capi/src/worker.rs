@@ -443,6 +443,8 @@ fn make_rank(
     v.my_wth.set(pe.number() as i32);
     v.my_home_wth.set(pe.number() as i32);
     v.num_wths.set(plan.pes as i32);
+    v.my_process.set(plan.spec.process as i32);
+    v.num_processes.set(plan.spec.processes as i32);
     v.universe_size.set(plan.spec.ranks as i32);
     let slot = plan.arena.slot(rank.world_rank as usize);
     let guest =

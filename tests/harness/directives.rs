@@ -38,6 +38,16 @@ pub enum Switch {
     Reference,
 }
 
+/// How the PEs of a run are spread over processes of this host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spread {
+    /// PEs of each process.
+    pub pes_each: usize,
+    pub transport: &'static str,
+    /// Neighbouring ranks are in different processes.
+    pub mixed: bool,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
     Code(i32),
@@ -58,6 +68,8 @@ pub struct Directives {
     pub p: Vec<usize>,
     pub isolate: Vec<String>,
     pub switch: Vec<Switch>,
+    /// It is also run in several processes.
+    pub processes: bool,
     pub args: Vec<String>,
     pub env: Vec<(String, String)>,
     pub run: Vec<String>,
@@ -87,7 +99,12 @@ pub struct Configuration {
     pub vp: usize,
     pub isolate: String,
     pub switch: Switch,
+    /// `None`: all PEs in one process.
+    pub spread: Option<Spread>,
 }
+
+/// Runs of more ranks are made in one process only.
+const IN_PROCESSES_MAX: usize = 64;
 
 impl Directives {
     /// Reads the header of `text`. `Ok(None)`: there are no directives, the file is a part of some other test.
@@ -131,6 +148,7 @@ impl Directives {
             p: vec![1, 2],
             isolate: vec!["image".into()],
             switch: vec![Switch::Hop],
+            processes: true,
             args: vec![],
             env: vec![],
             run: vec![],
@@ -174,6 +192,7 @@ impl Directives {
                 });
                 self.switch = switches.collect::<Result<_, _>>()?;
             }
+            "processes" => self.processes = yes(key, value)?,
             "args" => self.args.extend(words()),
             "env" => match value.split_once('=') {
                 Some((name, value)) => self.env.push((name.into(), value.into())),
@@ -230,20 +249,45 @@ impl Directives {
     /// Every combination to run. Those with more PEs than ranks say nothing new and are left out, unless all are such.
     pub fn configurations(&self) -> Vec<Configuration> {
         if self.launch == Launch::Direct {
-            return vec![Configuration { p: 1, vp: 1, isolate: "image".into(), switch: Switch::Hop }];
+            let (isolate, switch) = ("image".into(), Switch::Hop);
+            return vec![Configuration { p: 1, vp: 1, isolate, switch, spread: None }];
         }
         let mut all = Vec::new();
         for isolate in &self.isolate {
             for &vp in &self.vp {
                 for &p in &self.p {
                     for &switch in &self.switch {
-                        all.push(Configuration { p, vp, isolate: isolate.clone(), switch });
+                        all.push(Configuration { p, vp, isolate: isolate.clone(), switch, spread: None });
                     }
                 }
             }
         }
         let useful: Vec<Configuration> = all.iter().filter(|c| c.p <= c.vp).cloned().collect();
-        if useful.is_empty() { all } else { useful }
+        let mut all = if useful.is_empty() { all } else { useful };
+        if self.processes {
+            all.extend(self.in_processes());
+        }
+        all
+    }
+
+    /// Runs in several processes: each number of ranks in two with shared memory, the largest also by TCP, in processes of
+    /// two PEs, and with neighbouring ranks in three different processes.
+    fn in_processes(&self) -> Vec<Configuration> {
+        let numbers: Vec<usize> = self.vp.iter().copied().filter(|vp| (2..=IN_PROCESSES_MAX).contains(vp)).collect();
+        let run = |vp, p, pes_each, transport, mixed| Configuration {
+            p,
+            vp,
+            isolate: self.isolate[0].clone(),
+            switch: Switch::Hop,
+            spread: Some(Spread { pes_each, transport, mixed }),
+        };
+        let mut all: Vec<Configuration> = numbers.iter().map(|&vp| run(vp, 2, 1, "shm", false)).collect();
+        if let Some(&vp) = numbers.iter().max() {
+            all.push(run(vp, 2, 1, "tcp", false));
+            all.extend((vp >= 4).then(|| run(vp, 4, 2, "auto", false)));
+            all.extend((vp >= 3).then(|| run(vp, 3, 1, "auto", true)));
+        }
+        all
     }
 
     /// The other files this program is made of.
@@ -289,8 +333,12 @@ mod tests {
         assert_eq!((d.vp.as_slice(), d.p.as_slice()), (&[1, 8][..], &[1, 4][..]));
         assert_eq!(d.lib, [Library { source: "d/a.c".into(), flags: vec!["-DX".into()] }]);
         assert_eq!(d.exit, Exit::Code(3));
-        let pairs: Vec<_> = d.configurations().iter().map(|c| (c.p, c.vp)).collect();
+        let all = d.configurations();
+        let pairs: Vec<_> = all.iter().filter(|c| c.spread.is_none()).map(|c| (c.p, c.vp)).collect();
         assert_eq!(pairs, [(1, 1), (1, 8), (4, 8)]);
+        let spread: Vec<_> = all.iter().filter_map(|c| Some((c.p, c.vp, c.spread?))).collect();
+        assert_eq!(spread.len(), 4);
+        assert!(spread.iter().all(|(p, vp, s)| p > &s.pes_each && *vp == 8));
     }
 
     #[test]
@@ -323,7 +371,8 @@ mod tests {
 
     #[test]
     fn every_switch_is_run_in_every_configuration() {
-        let d = parse("//# switch: hop,reference\n//# vp: 1,2\n//# p: 1\n//# exit: 0\n").unwrap().unwrap();
+        let d = parse("//# switch: hop,reference\n//# vp: 1,2\n//# p: 1\n//# processes: no\n//# exit: 0\n");
+        let d = d.unwrap().unwrap();
         let pairs: Vec<_> = d.configurations().iter().map(|c| (c.vp, c.switch)).collect();
         let (hop, reference) = (Switch::Hop, Switch::Reference);
         assert_eq!(pairs, [(1, hop), (1, reference), (2, hop), (2, reference)]);

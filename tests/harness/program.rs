@@ -87,7 +87,12 @@ impl Program {
             Launch::Direct => format!("programs/{} direct", self.name),
             Launch::Ampirun => {
                 let switch = if c.switch == Switch::Reference { " switch=reference" } else { "" };
-                format!("programs/{} p={} vp={} isolate={}{switch}", self.name, c.p, c.vp, c.isolate)
+                let spread = c.spread.map(|s| {
+                    let mixed = if s.mixed { " mixed" } else { "" };
+                    format!(" processes={} transport={}{mixed}", c.p / s.pes_each, s.transport)
+                });
+                let spread = spread.unwrap_or_default();
+                format!("programs/{} p={} vp={} isolate={}{switch}{spread}", self.name, c.p, c.vp, c.isolate)
             }
         }
     }
@@ -124,6 +129,10 @@ impl Program {
                 command.args(["+p", &c.p.to_string(), "+vp", &c.vp.to_string()]);
                 if c.isolate != "image" {
                     command.arg(format!("--isolate={}", c.isolate));
+                }
+                if let Some(spread) = c.spread {
+                    command.args(["++ppn", &spread.pes_each.to_string(), "--transport", spread.transport]);
+                    command.args(if spread.mixed { &["+mapping", "RR_MAP"][..] } else { &[] });
                 }
                 command.args(d.run.iter().map(|w| fill(w, names))).arg(exe);
                 command
