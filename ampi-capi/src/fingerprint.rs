@@ -22,7 +22,8 @@ pub fn of(program: &Path) -> Result<Fingerprint> {
 
 /// A file's name and a hash of what is in it.
 fn contents(path: &Path) -> Result<String> {
-    let failed = |e: std::io::Error| Error::Wire { what: format!("reading {}", path.display()), why: e.to_string() };
+    let failed =
+        |e: std::io::Error| Error::Wire { what: format!("reading {}", path.display()), why: e.to_string() };
     let mut hasher = blake3::Hasher::new();
     let mut file = BufReader::with_capacity(1 << 20, File::open(path).map_err(failed)?);
     loop {
@@ -52,7 +53,8 @@ fn own_file() -> Option<PathBuf> {
     maps.lines().find_map(|line| {
         let (range, rest) = line.split_once(' ')?;
         let (from, to) = range.split_once('-')?;
-        let inside = (usize::from_str_radix(from, 16).ok()?..usize::from_str_radix(to, 16).ok()?).contains(&own);
+        let inside =
+            (usize::from_str_radix(from, 16).ok()?..usize::from_str_radix(to, 16).ok()?).contains(&own);
         inside.then(|| rest.find('/').map(|at| PathBuf::from(&rest[at..])))?
     })
 }

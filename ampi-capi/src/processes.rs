@@ -13,7 +13,7 @@ use crate::comm::making;
 use crate::pt2pt::afar;
 use crate::worker;
 use ampi_core::error::Result;
-use ampi_core::job::JobSpec;
+use ampi_core::job::{Deadlock, JobSpec};
 use ampi_core::pe::remote::{Above, FrameHandler};
 use ampi_core::pe::{Job, Position};
 use ampi_core::wire::ProcessId;
@@ -74,7 +74,13 @@ impl Joined {
         });
         let handlers: Vec<(u8, FrameHandler)> =
             afar::FRAMES.into_iter().chain(talk::FRAMES).chain(making::FRAMES).collect();
-        job.connect(self.link, Above { handlers, released: afar::released, broken })
+        job.connect(self.link, Above { handlers, released: afar::released, broken })?;
+        if spec.deadlock != Deadlock::Off
+            && let Some(client) = client()
+        {
+            client.watch(|| job.silence());
+        }
+        Ok(())
     }
 }
 
@@ -98,6 +104,12 @@ fn heard(event: Event) {
             let _ = writeln!(std::io::stderr(), "ampi: process {own}: the launcher is gone: {reason}");
             worker::quit(1);
         }
+        Event::Stuck => {
+            if let Some(client) = client() {
+                client.say_part(worker::stuck_part().into_bytes());
+            }
+        }
+        Event::Parts(parts) => worker::stuck(&parts),
         _ => {}
     }
 }

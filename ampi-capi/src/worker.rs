@@ -113,6 +113,17 @@ fn on_stuck() {
     deadlock::found(w.job, w.ranks, w.deadlock);
 }
 
+/// What this process says when the whole job, of several processes, is stuck.
+pub fn stuck_part() -> String {
+    let w = the_world();
+    deadlock::part(w.job, w.ranks)
+}
+
+/// All processes have said it; in process 0.
+pub fn stuck(parts: &[Vec<u8>]) {
+    deadlock::found_by_all(parts, the_world().deadlock);
+}
+
 fn establish(job: &'static Job, ranks: u32, deadlock: Deadlock, hosted: bool) {
     let shared = Shared::with_context(WORLD_CONTEXT, Arc::new(Group::world(ranks)), job);
     let first = WORLD.set(World { job, ranks, shared, deadlock, hosted }).is_ok();

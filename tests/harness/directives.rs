@@ -273,7 +273,8 @@ impl Directives {
     /// Runs in several processes: each number of ranks in two with shared memory, the largest also by TCP, in processes of
     /// two PEs, and with neighbouring ranks in three different processes.
     fn in_processes(&self) -> Vec<Configuration> {
-        let numbers: Vec<usize> = self.vp.iter().copied().filter(|vp| (2..=IN_PROCESSES_MAX).contains(vp)).collect();
+        let numbers: Vec<usize> =
+            self.vp.iter().copied().filter(|vp| (2..=IN_PROCESSES_MAX).contains(vp)).collect();
         let run = |vp, p, pes_each, transport, mixed| Configuration {
             p,
             vp,

@@ -249,7 +249,9 @@ fn room(memory: &mut Vec<u128>, bytes: usize) -> Address {
 
 impl<'a> Part<'a> {
     pub fn new(board: &'a Board, what: &'a Reduction, members: &'a [u32]) -> Part<'a> {
-        let How::Kernel(kernel) = what.how else { unreachable!("only predefined operations are cut into slices") };
+        let How::Kernel(kernel) = what.how else {
+            unreachable!("only predefined operations are cut into slices")
+        };
         let fold = Fold::new(board, kernel, what);
         Part { fold, members, acc: Vec::new(), spare: Vec::new(), whole: Vec::new() }
     }
@@ -307,7 +309,9 @@ impl<'a> Part<'a> {
                 memory::copy(self.fold.output(root as usize, at), from, bytes);
             }
             Shape::All => {
-                self.members.iter().for_each(|&r| memory::copy(self.fold.output(r as usize, at), from, bytes));
+                self.members
+                    .iter()
+                    .for_each(|&r| memory::copy(self.fold.output(r as usize, at), from, bytes));
             }
             Shape::Scatter => {
                 let whole = room(&mut self.whole, (self.fold.what.count * self.fold.step) as usize);

@@ -164,7 +164,13 @@ pub(super) fn contributions(board: &Board, r: &Reduction, members: &[u32], in_bl
 }
 
 /// Puts what `members`, those of another process, contribute into their entries.
-pub(super) fn set_contributions(board: &Board, r: &Reduction, members: &[u32], in_blocks: bool, bytes: &[u8]) {
+pub(super) fn set_contributions(
+    board: &Board,
+    r: &Reduction,
+    members: &[u32],
+    in_blocks: bool,
+    bytes: &[u8],
+) {
     let Some(fold) = Fold::of(board, r) else { return };
     for (i, (first, whole)) in pieces(members, board.size(), in_blocks).enumerate() {
         let value = bytes.get(i * fold.bytes..(i + 1) * fold.bytes).expect("members agree on the length");

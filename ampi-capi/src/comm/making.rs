@@ -94,7 +94,8 @@ fn tell(pe: &Pe, key: &Key, context: u32) {
 }
 
 fn on_context(_: &'static Pe, _: usize, frame: Frame<'_>) {
-    let mut words = frame.payload().chunks_exact(4).map(|w| u32::from_le_bytes(w.try_into().expect("four bytes")));
+    let mut words =
+        frame.payload().chunks_exact(4).map(|w| u32::from_le_bytes(w.try_into().expect("four bytes")));
     let count = words.next().unwrap_or(0);
     let key = (frame.head.key as u32, (frame.head.key >> 32) as i32, count, words.collect());
     let mut all = all();

@@ -96,7 +96,12 @@ fn long(frame: &Frame<'_>, i: usize) -> u64 {
 
 fn on_eager(_: &'static Pe, chare: usize, frame: Frame<'_>) {
     let bytes = frame.payload();
-    receive_bytes(Rank::of_chare(chare), &matching(&frame.head), Address(bytes.as_ptr() as usize), bytes.len());
+    receive_bytes(
+        Rank::of_chare(chare),
+        &matching(&frame.head),
+        Address(bytes.as_ptr() as usize),
+        bytes.len(),
+    );
 }
 
 fn on_offer(_: &'static Pe, chare: usize, frame: Frame<'_>) {

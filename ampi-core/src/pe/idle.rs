@@ -80,6 +80,7 @@ impl Pe {
         let ordered = membarrier();
         let quiet = self.quiet() && (!self.linked || self.link_is_quiet());
         if !quiet || shared.inbox_full.load(Ordering::SeqCst) || job.stop.load(Ordering::SeqCst) {
+            job.wakes.fetch_add(1, Ordering::SeqCst);
             shared.sleeping.store(0, Ordering::SeqCst);
             return;
         }
@@ -97,17 +98,22 @@ impl Pe {
             true => self.sleep_on_link(limit),
         }
         job.idle.fetch_sub(1, Ordering::SeqCst);
+        job.wakes.fetch_add(1, Ordering::SeqCst);
         shared.sleeping.store(0, Ordering::SeqCst);
     }
 }
 
 impl Job {
-    fn look_if_stuck(&self) {
-        let asleep = self.pes.iter().all(|p| p.sleeping.load(Ordering::SeqCst) == 1);
-        if asleep
+    /// Do all PEs of this process sleep, and has nobody a reason to wake one?
+    pub(super) fn all_asleep(&self) -> bool {
+        self.pes.iter().all(|p| p.sleeping.load(Ordering::SeqCst) == 1)
             && self.pending.load(Ordering::SeqCst) == 0
-            && self.remote.get().is_none()
             && !self.stop.load(Ordering::SeqCst)
+    }
+
+    fn look_if_stuck(&self) {
+        if self.all_asleep()
+            && self.remote.get().is_none()
             && let Some(report) = self.on_stuck.get()
             && !self.stuck_reported.swap(true, Ordering::SeqCst)
         {

@@ -80,6 +80,8 @@ pub struct Job {
     handlers: [Handler; KINDS],
     /// PEs that sleep.
     idle: AtomicU32,
+    /// How often a PE has stopped sleeping.
+    wakes: AtomicU64,
     /// Timers pending on any PE, and reasons declared by [`Job::hold`] why silence is not a deadlock.
     pending: AtomicU32,
     stop: AtomicBool,
@@ -172,6 +174,7 @@ impl Job {
             table: (0..chares).map(|_| AtomicUsize::new(0)).collect(),
             handlers: table,
             idle: AtomicU32::new(0),
+            wakes: AtomicU64::new(0),
             pending: AtomicU32::new(0),
             stop: AtomicBool::new(false),
             on_stuck: OnceLock::new(),

@@ -21,6 +21,7 @@
 use super::{ELSEWHERE, Job, Pe, PeId};
 use crate::error::{Error, Result};
 use crate::wire::ProcessId;
+use crate::wire::bootstrap::Traffic;
 use crate::wire::frame::FrameHead;
 use crate::wire::link::{Broken, Link, Sink};
 use crate::wire::place::{Lent, Place};
@@ -150,10 +151,19 @@ impl Job {
         Ok(())
     }
 
-    /// Frames of this process that have left, and that have come.
-    pub fn traffic(&self) -> (u64, u64) {
+    /// Frames that this process has sent and received, if it is silent: all its PEs sleep, and only a frame could wake one.
+    /// From any thread.
+    pub fn silence(&self) -> Option<Traffic> {
         let remote = self.remote();
-        (remote.sent.load(Ordering::SeqCst), remote.received.load(Ordering::SeqCst))
+        let traffic = || Traffic {
+            sent: remote.sent.load(Ordering::SeqCst),
+            received: remote.received.load(Ordering::SeqCst),
+            wakes: self.wakes.load(Ordering::SeqCst),
+        };
+        let before = traffic();
+        let silent = self.all_asleep() && !remote.outbox_full.load(Ordering::SeqCst);
+        // asleep, and nothing moved while we looked
+        (silent && traffic() == before).then_some(before)
     }
 
     fn remote(&self) -> &Remote {
@@ -285,10 +295,8 @@ impl Pe {
                 fds.push(PollFd::from_borrowed_fd(fd, PollFlags::IN));
             });
         }
-        let limit = limit_ns.map(|ns| Timespec {
-            tv_sec: (ns / 1_000_000_000) as i64,
-            tv_nsec: (ns % 1_000_000_000) as i64,
-        });
+        let limit = limit_ns
+            .map(|ns| Timespec { tv_sec: (ns / 1_000_000_000) as i64, tv_nsec: (ns % 1_000_000_000) as i64 });
         // woken, interrupted or over: whoever called looks at everything anyway
         let _ = rustix::event::poll(&mut fds, limit.as_ref());
         let mut count = [0; 8];

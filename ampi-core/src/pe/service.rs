@@ -5,8 +5,8 @@
 //! A service's stack is mapped when it is made and never unmapped.
 #![allow(unsafe_code)]
 
-use super::task::{Place, State, Task};
 use super::Pe;
+use super::task::{Place, State, Task};
 use crate::current;
 use rustix::mm::{MapFlags, MprotectFlags, ProtFlags};
 use std::cell::Cell;

@@ -81,9 +81,7 @@ mod tests {
         let (near, far) = (loopback::network(3, 1 << 16), loopback::network(3, 1 << 16));
         let both = near.into_iter().zip(far);
         let route = |me: usize| (0..3).map(|p| usize::from(me == 2 || p == 2)).collect();
-        both.enumerate()
-            .map(|(me, (a, b))| Routed::new(vec![Box::new(a), Box::new(b)], route(me)))
-            .collect()
+        both.enumerate().map(|(me, (a, b))| Routed::new(vec![Box::new(a), Box::new(b)], route(me))).collect()
     }
 
     #[test]

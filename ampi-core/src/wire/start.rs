@@ -6,6 +6,7 @@
 //! | shm | shared memory, else the job does not start | none: the job does not start |
 //! | tcp | TCP | TCP |
 
+use super::ProcessId;
 use super::bootstrap::{Client, Event, Fingerprint, HostIdentity, Join, Limits, Process, Table, host_name};
 use super::link::Link;
 use super::routed::Routed;
@@ -13,7 +14,6 @@ use super::secret::{self, Secret};
 use super::shm::Shm;
 use super::stream::{Address, Listener};
 use super::tcp::{Mesh, Options};
-use super::ProcessId;
 use crate::error::{Error, Result};
 use crate::job::{JobSpec, SECRET, Transport};
 use std::net::{IpAddr, Ipv4Addr};

@@ -30,7 +30,10 @@ fn broadcast(talk: &Talk, board: &'static Board, root: u32) {
     let (waiting, others): (Vec<usize>, Vec<usize>) =
         receivers.partition(|&r| small::bytes(board.call(r)).is_some());
     small::leave_result(board, &bytes);
-    waiting.into_iter().filter(|&r| board.is_nonblocking(r)).for_each(|r| small::take(board, r, board.call(r)));
+    waiting
+        .into_iter()
+        .filter(|&r| board.is_nonblocking(r))
+        .for_each(|r| small::take(board, r, board.call(r)));
     others.into_iter().for_each(|r| movement::receive_whole(board, r, &bytes));
 }
 
@@ -45,7 +48,8 @@ fn those<'a>(who: Who, all: &'a [u32]) -> Cow<'a, [u32]> {
 fn exchange(talk: &Talk, board: &'static Board, m: &Movement) {
     let n = talk.processes();
     let members = |p: usize| &talk.spread.processes[p].1[..];
-    let (sources, receivers) = (those(m.sources, members(talk.own())), those(m.receivers, members(talk.own())));
+    let (sources, receivers) =
+        (those(m.sources, members(talk.own())), those(m.receivers, members(talk.own())));
     // a source has a block for each receiver, or one for all
     let each = matches!(m.what, ALLTOALL | SCATTER);
     for (r, s) in receivers.iter().flat_map(|&r| sources.iter().map(move |&s| (r, s))) {
@@ -73,7 +77,9 @@ fn exchange(talk: &Talk, board: &'static Board, m: &Movement) {
             } else {
                 for &s in there.iter() {
                     let block = blocks.next();
-                    receivers.iter().for_each(|&r| movement::unpack_block(board, r as usize, s as usize, block));
+                    receivers
+                        .iter()
+                        .for_each(|&r| movement::unpack_block(board, r as usize, s as usize, block));
                 }
             }
         }

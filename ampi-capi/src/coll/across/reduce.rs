@@ -43,7 +43,8 @@ fn chain(talk: &Talk, board: &'static Board, r: &Reduction, order: &[usize]) {
     let last = order.len() - 1;
     let mut part = Part::new(board, r, &talk.spread.processes[talk.own()].1);
     let slice = (SLICE_BYTES_MIN.max(part.bytes().div_ceil(SLICES_MAX)) / part.step()).max(1) as i64;
-    let slices = || (0..).zip((0..r.count).step_by(slice as usize)).map(|(i, at)| (i, at, slice.min(r.count - at)));
+    let slices =
+        || (0..).zip((0..r.count).step_by(slice as usize)).map(|(i, at)| (i, at, slice.min(r.count - at)));
     let target = match r.shape {
         Shape::Reduce(root) => Some(talk.home(root)),
         _ => None,

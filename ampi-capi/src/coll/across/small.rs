@@ -20,7 +20,8 @@ pub(super) fn run(talk: &Talk, board: &'static Board, call: &Call, r: &Reduction
     // a scan needs every contribution by itself
     let in_blocks = matches!(r.shape, Shape::All | Shape::Reduce(_));
     let mine = small::contributions(board, r, members(own), in_blocks);
-    let hear = |from: usize| small::set_contributions(board, r, members(from), in_blocks, &talk.receive(from, 0));
+    let hear =
+        |from: usize| small::set_contributions(board, r, members(from), in_blocks, &talk.receive(from, 0));
     let one = match r.shape {
         Shape::Reduce(root) => Some(talk.home(root)),
         Shape::All if talk.processes() > DIRECT_MAX => Some(0),

@@ -128,7 +128,8 @@ impl<'a> Talk<'a> {
     fn compare(&self, bytes: &[u8]) {
         let theirs = bytes.get(..MARK_BYTES).expect("a frame of this chapter has a mark");
         if theirs != self.mark {
-            let word = |i: usize| i64::from_le_bytes(theirs[8 * i..8 * i + 8].try_into().expect("eight bytes"));
+            let word =
+                |i: usize| i64::from_le_bytes(theirs[8 * i..8 * i + 8].try_into().expect("eight bytes"));
             let other = Likeness { kind: word(0) as u32, root: word(1), bytes: word(2), how: 0 };
             mismatch(self.me, self.call, Ok(other));
         }

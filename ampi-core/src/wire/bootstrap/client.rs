@@ -8,6 +8,7 @@
 use super::channel::Channel;
 use super::fingerprint::Fingerprint;
 use super::message::Message;
+use super::silence::Traffic;
 use super::{Event, Limits, Process, Table};
 use crate::error::{Error, Result};
 use crate::wire::LAUNCHER;
@@ -20,6 +21,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+/// How often a process looks whether all its PEs sleep.
+const LOOK: Duration = Duration::from_millis(100);
 /// How long a last message may take to leave.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -62,11 +65,28 @@ struct State {
     /// Why the connection is over.
     over: Option<String>,
     stop: bool,
+    watch: Option<Watch>,
     /// Kernel number of the thread, for those it calls.
     thread: i32,
 }
 
+/// What this process has sent and received, if all its PEs sleep.
+type Watch = Box<dyn Fn() -> Option<Traffic> + Send>;
+
 impl Client {
+    /// From now on [`Event::Stuck`] comes when nothing can happen any more in any process, provided that all call this. `watch`
+    /// tells what this one has sent and received, if all its PEs sleep and none of them has a timer; it is called by the
+    /// client's thread.
+    pub fn watch(&self, watch: impl Fn() -> Option<Traffic> + Send + 'static) {
+        self.shared.lock().watch = Some(Box::new(watch));
+        self.shared.wake();
+    }
+
+    /// What this process has to say about being stuck; process 0 gets what all have said. The end of more than 1 MiB is lost.
+    pub fn say_part(&self, bytes: Vec<u8>) {
+        self.shared.say(Message::Part { bytes });
+    }
+
     /// Connects to the launcher and waits until the job is complete. `on_event` is called by the client's thread for
     /// everything that happens afterwards; it must not wait for the client.
     pub fn join(join: Join, on_event: impl Fn(Event) + Send + 'static) -> Result<Client> {
@@ -78,7 +98,8 @@ impl Client {
         let wake =
             eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).map_err(|e| failed(e.to_string()))?;
         let shared = Arc::new(Shared { state: Mutex::new(State::default()), changed: Condvar::new(), wake });
-        let talker = Talker { shared: shared.clone(), stream, channel, limits: join.limits, on_event };
+        let talker =
+            Talker { shared: shared.clone(), stream, channel, limits: join.limits, on_event, silent: None };
         let thread = std::thread::Builder::new()
             .name("ampi-bootstrap".into())
             .spawn(move || talker.run())
@@ -246,13 +267,15 @@ struct Talker<F> {
     channel: Channel,
     limits: Limits,
     on_event: F,
+    /// What the launcher was told last, if that still holds.
+    silent: Option<Traffic>,
 }
 
 impl<F: Fn(Event)> Talker<F> {
     fn run(mut self) {
         block_signals();
         self.shared.lock().thread = rustix::thread::gettid().as_raw_nonzero().get();
-        let (mut heard, mut said) = (Instant::now(), Instant::now());
+        let (mut heard, mut said, mut looked) = (Instant::now(), Instant::now(), Instant::now());
         let end = loop {
             let now = Instant::now();
             let (messages, mut end) = self.channel.hear(&mut self.stream);
@@ -263,6 +286,10 @@ impl<F: Fn(Event)> Talker<F> {
             if now.duration_since(said) >= self.limits.heartbeat {
                 said = now;
                 self.channel.say(&Message::Alive);
+            }
+            if now.duration_since(looked) >= LOOK {
+                looked = now;
+                self.look();
             }
             if now.duration_since(heard) >= self.limits.silence {
                 let reason =
@@ -306,15 +333,39 @@ impl<F: Fn(Event)> Talker<F> {
     fn sleep(&self, now: Instant) {
         let flags = if self.channel.has_output() { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN };
         let fds = &mut [PollFd::new(&self.stream, flags), PollFd::new(&self.shared.wake, PollFlags::IN)];
-        stream::wait(fds, now + self.limits.heartbeat.min(self.limits.silence));
+        let look = if self.shared.lock().watch.is_some() { LOOK } else { self.limits.heartbeat };
+        stream::wait(fds, now + look.min(self.limits.heartbeat).min(self.limits.silence));
         let mut count = [0; 8];
         // nothing there is the usual case
         let _ = rustix::io::read(&self.shared.wake, &mut count);
     }
 
+    fn traffic(&self) -> Option<Traffic> {
+        self.shared.lock().watch.as_ref()?()
+    }
+
+    /// Tells the launcher that this process has fallen silent, unless it knows.
+    fn look(&mut self) {
+        let traffic = self.traffic();
+        if let Some(now) = traffic
+            && self.silent != traffic
+        {
+            self.channel.say(&Message::Silent(now));
+        }
+        self.silent = traffic;
+    }
+
+    fn answer(&mut self, number: u32) {
+        let traffic = self.traffic();
+        self.channel.say(&Message::Answer { number, silent: traffic });
+        // what was said before is void if this is something else
+        self.silent = self.silent.filter(|said| Some(*said) == traffic);
+    }
+
     /// Notes a message in the state; the event it is, if it is one.
-    fn take(&self, message: Message) -> Option<Event> {
-        let mut state = self.shared.lock();
+    fn take(&mut self, message: Message) -> Option<Event> {
+        let shared = self.shared.clone();
+        let mut state = shared.lock();
         match message {
             Message::Table(table) => state.table = Some(Arc::new(table)),
             Message::Refused { reason } => state.refused = Some(reason),
@@ -336,7 +387,19 @@ impl<F: Fn(Event)> Talker<F> {
                 state.incomplete.get_or_insert(format!("the job was ended: {reason}"));
                 return Some(Event::Aborted { by, code, reason });
             }
-            Message::Alive | Message::Join { .. } | Message::Exit { .. } => {}
+            Message::Probe { number } => {
+                drop(state);
+                self.answer(number);
+            }
+            Message::Stuck => return Some(Event::Stuck),
+            Message::Parts { parts } => return Some(Event::Parts(parts)),
+            // only the launcher hears these
+            Message::Alive
+            | Message::Join { .. }
+            | Message::Exit { .. }
+            | Message::Silent(_)
+            | Message::Answer { .. }
+            | Message::Part { .. } => {}
         }
         None
     }

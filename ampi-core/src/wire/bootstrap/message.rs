@@ -1,27 +1,65 @@
 //! What launcher and processes say to each other, as bytes: a tag, then the fields in order. Integers are little-endian,
 //! texts and lists have their length in front. Whatever is read has a limit.
 
-use super::{Fingerprint, HostIdentity, Mismatch, Process, Table};
+use super::{Fingerprint, HostIdentity, Mismatch, Process, Table, Traffic};
 use crate::wire::stream::Address;
 use crate::wire::{PROCESSES_MAX, ProcessId};
 
 /// The longest message.
 pub const MESSAGE_MAX: usize = 64 << 20;
 const TEXT_MAX: usize = 16 << 10;
+const BYTES_MAX: usize = 1 << 20;
 const ITEMS_MAX: usize = 4096;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Message {
-    Join { process: Process, fingerprint: Fingerprint },
+    Join {
+        process: Process,
+        fingerprint: Fingerprint,
+    },
     Table(Table),
-    Refused { reason: String },
-    Barrier { number: u32 },
-    Abort { by: ProcessId, code: i32, reason: String },
-    Exit { code: i32 },
+    Refused {
+        reason: String,
+    },
+    Barrier {
+        number: u32,
+    },
+    Abort {
+        by: ProcessId,
+        code: i32,
+        reason: String,
+    },
+    Exit {
+        code: i32,
+    },
     Bye,
-    Lost { process: ProcessId, reason: String },
-    Exited { process: ProcessId, code: i32 },
+    Lost {
+        process: ProcessId,
+        reason: String,
+    },
+    Exited {
+        process: ProcessId,
+        code: i32,
+    },
     Alive,
+    /// All PEs of the process sleep: see [`super::silence`].
+    Silent(Traffic),
+    Probe {
+        number: u32,
+    },
+    Answer {
+        number: u32,
+        silent: Option<Traffic>,
+    },
+    Stuck,
+    /// What a process has to say about it.
+    Part {
+        bytes: Vec<u8>,
+    },
+    /// What all have said, in the order of their numbers.
+    Parts {
+        parts: Vec<Vec<u8>>,
+    },
 }
 
 impl Message {
@@ -49,6 +87,16 @@ impl Message {
             Message::Lost { process, reason } => w.tag(8).word(*process).text(reason),
             Message::Exited { process, code } => w.tag(9).word(*process).word(*code as u32),
             Message::Alive => w.tag(10),
+            Message::Silent(traffic) => w.tag(11).traffic(traffic),
+            Message::Probe { number } => w.tag(12).word(*number),
+            Message::Answer { number, silent } => w.tag(13).word(*number).list(silent.as_slice(), |w, t| {
+                w.traffic(t);
+            }),
+            Message::Stuck => w.tag(14),
+            Message::Part { bytes } => w.tag(15).bytes(bytes),
+            Message::Parts { parts } => w.tag(16).list(parts, |w, p| {
+                w.bytes(p);
+            }),
         };
         w.0
     }
@@ -72,6 +120,12 @@ impl Message {
             8 => Message::Lost { process: r.word()?, reason: r.text()? },
             9 => Message::Exited { process: r.word()?, code: r.word()? as i32 },
             10 => Message::Alive,
+            11 => Message::Silent(r.traffic()?),
+            12 => Message::Probe { number: r.word()? },
+            13 => Message::Answer { number: r.word()?, silent: r.list(1, Reader::traffic)?.pop() },
+            14 => Message::Stuck,
+            15 => Message::Part { bytes: r.bytes()? },
+            16 => Message::Parts { parts: r.list(PROCESSES_MAX as usize, Reader::bytes)? },
             tag => return Err(format!("a message of unknown kind {tag}")),
         };
         match r.0.len() {
@@ -100,6 +154,15 @@ impl Writer {
     fn text(&mut self, text: &str) -> &mut Self {
         let end = (0..=text.len().min(TEXT_MAX)).rev().find(|&i| text.is_char_boundary(i)).unwrap_or(0);
         self.word(end as u32).0.extend(&text.as_bytes()[..end]);
+        self
+    }
+    fn traffic(&mut self, t: &Traffic) -> &mut Self {
+        self.long(t.sent).long(t.received).long(t.wakes)
+    }
+    /// As texts, longer ones lose their end.
+    fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
+        let bytes = &bytes[..bytes.len().min(BYTES_MAX)];
+        self.word(bytes.len() as u32).0.extend(bytes);
         self
     }
     fn list<T>(&mut self, items: &[T], mut each: impl FnMut(&mut Self, &T)) -> &mut Self {
@@ -143,6 +206,16 @@ impl<'a> Reader<'a> {
             return Err(format!("a text of {len} bytes"));
         }
         String::from_utf8(self.take(len)?.to_vec()).map_err(|_| "a text that is not UTF-8".into())
+    }
+    fn traffic(&mut self) -> Result<Traffic, String> {
+        Ok(Traffic { sent: self.long()?, received: self.long()?, wakes: self.long()? })
+    }
+    fn bytes(&mut self) -> Result<Vec<u8>, String> {
+        let len = self.word()? as usize;
+        if len > BYTES_MAX {
+            return Err(format!("{len} bytes of something"));
+        }
+        self.take(len).map(<[u8]>::to_vec)
     }
     fn list<T>(
         &mut self,

@@ -9,6 +9,7 @@
 //!   running:   Barrier n when all have said it     ↔ Barrier n
 //!              Lost, Exited, Abort to all          ↔ Abort, Exit(code); Bye confirms
 //!              Alive both ways when nothing else is said
+//!              Silent; Probe and Answer; Stuck; Part of each to process 0    (`silence`)
 //! ```
 //!
 //! States of a process in the server: **missing** → **here** → **exited** (told its code) or **lost** (connection ended or
@@ -27,6 +28,7 @@ mod fingerprint;
 mod host;
 mod message;
 mod server;
+mod silence;
 #[cfg(test)]
 mod tests;
 
@@ -34,6 +36,7 @@ pub use client::{Client, Join};
 pub use fingerprint::{Fingerprint, Mismatch};
 pub use host::{HostIdentity, host_name};
 pub use server::{OnMismatch, Plan, Server};
+pub use silence::Traffic;
 
 use super::ProcessId;
 use super::stream::Address;
@@ -112,6 +115,10 @@ pub enum Event {
     Joined { process: ProcessId },
     /// Server: all are here and have the table.
     Ready(Arc<Table>),
+    /// Client: nothing can happen any more in any process ([`Client::watch`]).
+    Stuck,
+    /// Client 0: what all processes have said to that ([`Client::say_part`]), in the order of their numbers.
+    Parts(Vec<Vec<u8>>),
     /// Server: the job cannot start; the reason went to all who are here.
     Failed(String),
     /// A process died, or cannot be heard any more.

@@ -3,6 +3,7 @@
 use super::channel::Channel;
 use super::fingerprint::{self, Fingerprint};
 use super::message::Message;
+use super::silence::{Next, Silence};
 use super::{Event, Limits, Process, Table, ranges};
 use crate::error::Result;
 use crate::wire::handshake::{Handshake, Progress, Purpose, Verdict};
@@ -46,6 +47,9 @@ pub struct Server {
     /// Number of a barrier → how many have reached it.
     barriers: BTreeMap<u32, u32>,
     events: VecDeque<Event>,
+    silence: Silence,
+    /// What processes have said about being stuck.
+    parts: BTreeMap<ProcessId, Vec<u8>>,
     strangers: u32,
     all_ended: bool,
 }
@@ -101,6 +105,8 @@ impl Server {
             slots: (0..processes).map(|_| Slot::Missing).collect(),
             barriers: BTreeMap::new(),
             events: VecDeque::new(),
+            silence: Silence::new(processes as usize),
+            parts: BTreeMap::new(),
             strangers: 0,
             all_ended: false,
         })
@@ -360,7 +366,32 @@ impl Server {
                 self.broadcast(&Message::Exited { process: from, code }, None);
                 self.events.push_back(Event::Exited { process: from, code });
             }
+            Message::Silent(traffic) => {
+                let next = self.silence.report(from as usize, traffic);
+                self.go_on(next);
+            }
+            Message::Answer { number, silent } => {
+                let next = self.silence.answer(from as usize, number, silent);
+                self.go_on(next);
+            }
+            Message::Part { bytes } => {
+                self.parts.insert(from, bytes);
+                if self.parts.len() == self.slots.len()
+                    && let Slot::Here(member) = &mut self.slots[0]
+                {
+                    let parts = std::mem::take(&mut self.parts).into_values().collect();
+                    member.channel.say(&Message::Parts { parts });
+                }
+            }
             _ => self.lose(from, "it sent a message that only the launcher sends".into()),
+        }
+    }
+
+    fn go_on(&mut self, next: Next) {
+        match next {
+            Next::Nothing => {}
+            Next::Probe(number) => self.broadcast(&Message::Probe { number }, None),
+            Next::Stuck => self.broadcast(&Message::Stuck, None),
         }
     }
 
