@@ -136,7 +136,7 @@ impl Fleet {
 
     fn count(&mut self, event: &Event) {
         if matches!(event.news, News::Closed(_)) {
-            self.open -= 1;
+            self.open = self.open.saturating_sub(1);
         }
     }
 
@@ -165,6 +165,12 @@ impl Fleet {
     /// Ends everything on every host; [`News::Closed`] of each follows.
     pub fn close(&mut self) {
         self.sessions.iter_mut().for_each(|(_, session)| session.close());
+    }
+
+    /// Ends the remote shells at once; agents end what they started when they see it.
+    pub fn abandon(&mut self) {
+        self.sessions.iter_mut().for_each(|(_, session)| session.kill());
+        self.open = 0;
     }
 
     /// The next event; `None` when `limit` is over, or when all sessions are closed.

@@ -20,6 +20,7 @@
 //!    after [`GRACE`], or at a second signal. SIGUSR1 and SIGUSR2 are only handed on.
 //! 4. A job of one process has no server: how the process ends is how the job ends.
 //! 5. Dropped early, it kills what it has started.
+//! 6. Every wait has a limit but that for a child that was killed: the kernel ends it.
 
 pub mod verdict;
 pub mod wake;
@@ -44,6 +45,8 @@ const SETTLE_FAR: Duration = Duration::from_millis(250);
 const LEAVING: Duration = Duration::from_secs(10);
 /// How long agents may take to close after their processes.
 const CLOSING: Duration = Duration::from_secs(2);
+/// How long news may take of the death of processes on other hosts.
+const FAR_DEATH: Duration = Duration::from_secs(1);
 /// The server's clocks need a look as often.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 const LONG: Duration = Duration::from_secs(3600);
@@ -138,12 +141,13 @@ impl<'a> Running<'a> {
     /// Watches the job to its end.
     pub fn finish(mut self) -> io::Result<Outcome> {
         loop {
-            self.reap()?;
-            self.hear_server();
-            self.hear_agents();
+            // First: a Ctrl-C reaches processes of this host as well, and is not their fault.
             while let Some(signal) = self.signals.next()? {
                 self.signal(signal)?;
             }
+            self.reap()?;
+            self.hear_server();
+            self.hear_agents();
             self.look_at_the_clock()?;
             if self.is_over() {
                 break;
@@ -153,7 +157,9 @@ impl<'a> Running<'a> {
         }
         self.tell();
         let code = self.state.verdict.exit_code();
-        self.fleet = None;
+        if let Some(mut fleet) = self.fleet.take().filter(|fleet| !fleet.is_over()) {
+            fleet.abandon();
+        }
         if code != 0 {
             sweep();
         }
@@ -238,9 +244,13 @@ impl<'a> Running<'a> {
                 let Some(place) = self.place_of(process) else { return };
                 let member = &mut self.members[place];
                 member.gone |= matches!(member.place, Place::Elsewhere);
-                // Whose end is known has its cause from there.
-                if member.end.is_none() && self.state.killed_at.is_none() {
-                    self.cause(Cause::Lost { who: self.name(place), why: reason });
+                if self.state.killed_at.is_none() {
+                    let who = self.name(place);
+                    // At once: others that end because of it are next.
+                    self.cause(match self.members[place].end {
+                        Some(end) => Cause::Ended { who, end, joined: true },
+                        None => Cause::Lost { who, why: reason },
+                    });
                 }
             }
             Event::Aborted { by: Some(process), code, reason } => {
@@ -343,6 +353,11 @@ impl<'a> Running<'a> {
             }
             self.kill()?;
         }
+        if self.state.killed_at.is_some_and(|at| now >= at + FAR_DEATH) {
+            // Their agents see the end of their input, and end them, whether we hear of it or not.
+            let far = self.members.iter_mut().filter(|m| matches!(m.place, Place::OnHost(_)));
+            far.for_each(|member| member.gone = true);
+        }
         if self.members.iter().all(|m| m.gone) {
             self.state.gone_at.get_or_insert(now);
         }
@@ -353,7 +368,8 @@ impl<'a> Running<'a> {
 
     /// Something that ends the job.
     fn cause(&mut self, cause: Cause) {
-        if !self.state.verdict.add(cause) {
+        // What was told stays.
+        if self.state.told || !self.state.verdict.add(cause) {
             return;
         }
         let now = Instant::now();
@@ -403,9 +419,13 @@ impl<'a> Running<'a> {
     }
 
     fn is_over(&self) -> bool {
-        let Some(gone_at) = self.state.gone_at else { return false };
+        let Some(gone_at) = self.state.gone_at.filter(|_| self.state.first.is_none() || self.state.told)
+        else {
+            return false;
+        };
         let closed = self.fleet.as_ref().is_none_or(Fleet::is_over);
-        closed || Instant::now() >= gone_at + CLOSING
+        let limit = if self.state.killed_at.is_some() { GRACE } else { CLOSING };
+        closed || Instant::now() >= gone_at + limit
     }
 
     /// How long nothing is due.
@@ -417,7 +437,8 @@ impl<'a> Running<'a> {
             state.first.filter(|_| !state.told).map(|first| first + self.settle()),
             state.kill_at,
             state.ended_at.filter(|_| state.killed_at.is_none()).map(|at| at + LEAVING),
-            state.gone_at.map(|at| at + CLOSING),
+            state.killed_at.map(|at| at + FAR_DEATH).filter(|at| *at > now),
+            state.gone_at.map(|at| at + if state.killed_at.is_some() { GRACE } else { CLOSING }),
             self.server.as_ref().map(|_| now + HEARTBEAT),
         ];
         times.into_iter().flatten().fold(now + LONG, Instant::min)

@@ -4,12 +4,12 @@
 //! |---|---|
 //! | the user's signal, the time limit | 3 |
 //! | a process was ended by a signal that is not ours | 2 |
-//! | a process ended without leaving the job, ended the job, could not start; a host is gone; nobody takes the output | 1 |
-//! | the connection of a process ended, and nobody knows why yet | 0 |
+//! | a process or its connection ended without leaving the job, it ended the job, could not start; a host is gone; nobody takes the output | 1 |
 //!
 //! 1. The first cause of the greatest weight counts: when a process crashes, others may notice the broken connection and end the
 //!    job before the launcher hears of the crash.
-//! 2. Without a cause the exit code is the first that is not 0 of those that processes told when they left.
+//! 2. That a connection ended makes way for how its process ended.
+//! 3. Without a cause the exit code is the first that is not 0 of those that processes told when they left.
 
 use super::super::signals::describe;
 use std::fmt;
@@ -95,9 +95,13 @@ impl Cause {
         match self {
             Cause::TimeOver { .. } | Cause::Signal(_) => 3,
             Cause::Ended { end: End { signal: Some(_), .. }, .. } => 2,
-            Cause::Lost { .. } => 0,
             _ => 1,
         }
+    }
+
+    /// Rule 2.
+    fn explains(&self, first: &Cause) -> bool {
+        matches!((self, first), (Cause::Ended { who, .. }, Cause::Lost { who: lost, .. }) if who == lost)
     }
 
     pub fn exit_code(&self) -> u8 {
@@ -145,7 +149,8 @@ pub struct Verdict {
 impl Verdict {
     /// Something that ends the job; whether it counts.
     pub fn add(&mut self, cause: Cause) -> bool {
-        let counts = self.cause.as_ref().is_none_or(|first| cause.weight() > first.weight());
+        let first = self.cause.as_ref();
+        let counts = first.is_none_or(|first| cause.weight() > first.weight() || cause.explains(first));
         if counts {
             self.cause = Some(cause);
         }
@@ -218,7 +223,12 @@ mod tests {
                 139,
             ),
             (vec![aborted(0, 3), by_code(1, 4, true)], "process 0 on host h2 ended the job: no more", 3),
-            (vec![lost(1), aborted(0, 3)], "process 0 on host h2 ended the job", 3),
+            (vec![lost(1), aborted(0, 3)], "process 1 on host h2 is lost: the connection was closed", 1),
+            (
+                vec![lost(1), by_code(0, 1, true), by_code(1, 7, true)],
+                "process 1 on host h2 ended with exit code 7",
+                7,
+            ),
             (vec![lost(1)], "process 1 on host h2 is lost: the connection was closed", 1),
             (
                 vec![by_code(1, 126, false)],
