@@ -122,7 +122,7 @@ fn run(args: &[OsString]) -> Result<u8, Refusal> {
     let setting = Setting { request: &request, layout: &layout, signals: &signals, here: &here, since };
     let program = program::find(&name, std::env::var_os("PATH"));
     if !request.explain
-        && let Some(client) = under::task(&request, &signals, &start::variable)?
+        && let Some(client) = under::task(&request, &start::variable)?
     {
         return under::run(&setting, client, program);
     }

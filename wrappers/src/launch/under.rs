@@ -13,14 +13,16 @@
 //! 2. Tasks of one host that may use the same cores get different ones of them, if there are enough.
 //! 3. What concerns all is told by task 0.
 //! 4. Tasks without a way to find each other are an error, never several jobs.
-//! 5. A job that breaks is ended by the process manager, one that ends is left in good order, with whatever exit code.
+//! 5. The exit code of the job is task 0's. Other tasks end with 0 when their worker ended by itself: most process managers end a
+//!    job at the first other code, but the ranks of other processes shall go on.
+//! 6. A job that fails is ended by the process manager; any other is left in good order.
 
 use super::meeting::{self, Meeting};
 use super::place::{Host, Per};
-use super::run::{Member, Place};
+use super::run::{Ending, Member, Outcome, Place};
 use super::start::{Setting, variable};
 use super::words::Request;
-use super::{Refusal, child, plan, signals::Signals};
+use super::{Refusal, child, plan};
 use ampi_core::job::{Bind, JobSpec};
 use ampi_core::pe::placement::allowed_cores;
 use ampi_core::pmi::{self, Client, Interface, Offer};
@@ -28,14 +30,18 @@ use ampi_core::wire::bootstrap::{HostIdentity, Server, host_name};
 use ampi_core::wire::secret::Secret;
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
+
+/// How long the last words may take to the user.
+const LAST_WORDS: Duration = Duration::from_millis(100);
 
 const TASK: &str = "task";
 const MEET: &str = "meet";
 
 /// This task, connected to the process manager; `None`: the launcher was started by nobody of that kind, or as the only task.
+/// The signals that the launcher fetches are blocked: threads that a library of PMIx makes must not take them.
 pub fn task(
     request: &Request,
-    signals: &Signals,
     variable: &dyn Fn(&str) -> Option<OsString>,
 ) -> Result<Option<Box<dyn Client>>, Refusal> {
     let offer = match pmi::detect(request.pmi, variable) {
@@ -46,8 +52,7 @@ pub fn task(
     if matches!(offer, Offer::Pmi1 { size: 1, .. } | Offer::Pmi2 { size: 1, .. }) {
         return Ok(None);
     }
-    let client = signals.let_through(|| pmi::connect(&offer)).map_err(|e| failed(&e))?;
-    match client {
+    match pmi::connect(&offer).map_err(|e| failed(&e))? {
         Some(mut only) if only.size() == 1 => {
             only.end().map_err(|e| failed(&e))?;
             Ok(None)
@@ -134,8 +139,13 @@ pub fn run(
     program: Result<PathBuf, Refusal>,
 ) -> Result<u8, Refusal> {
     let result = take_part(setting, client.as_mut(), program);
+    let failure = matches!(&result, Ok(Outcome { by: Ending::Failure, .. }) | Err(Failure::Here(_)));
+    if failure {
+        // Process managers may lose what was written just before the end that they are asked for.
+        std::thread::sleep(LAST_WORDS);
+    }
     let end = match &result {
-        Ok(Ended { code, broken: true }) => client.abort(*code, "the job broke"),
+        Ok(Outcome { code, by: Ending::Failure }) => client.abort(*code, "the job failed"),
         Ok(_) => client.end(),
         // All tasks have the same reason, or this one cannot say it to the others in any other way.
         Err(Failure::Everywhere(_)) => client.end(),
@@ -143,16 +153,12 @@ pub fn run(
     };
     let rank = client.rank();
     match result {
-        Ok(ended) => end.map(|()| ended.code).map_err(|e| failed(&e)),
+        Ok(Outcome { by: Ending::Itself, .. }) if rank > 0 => end.map(|()| 0).map_err(|e| failed(&e)),
+        Ok(outcome) => end.map(|()| outcome.code).map_err(|e| failed(&e)),
         Err(Failure::Everywhere(refusal)) if rank == 0 => Err(refusal),
         Err(Failure::Everywhere(refusal)) => Err(told_by_task_0(refusal.code)),
         Err(Failure::Here(refusal)) => Err(refusal),
     }
-}
-
-struct Ended {
-    code: u8,
-    broken: bool,
 }
 
 enum Failure {
@@ -177,7 +183,7 @@ fn take_part(
     setting: &Setting<'_>,
     client: &mut dyn Client,
     program: Result<PathBuf, Refusal>,
-) -> Result<Ended, Failure> {
+) -> Result<Outcome, Failure> {
     let (rank, size) = (client.rank(), client.size());
     client.publish(TASK, Task::own(&program)?.to_text().as_bytes())?;
     setting.signals.let_through(|| client.fence())?;
@@ -211,9 +217,7 @@ fn take_part(
         running.members.extend(others);
     }
     let outcome = running.finish();
-    let outcome =
-        outcome.map_err(|e| Refusal { code: 1, why: format!("cannot wait for the worker: {e}") })?;
-    Ok(Ended { code: outcome.code, broken: outcome.broken })
+    Ok(outcome.map_err(|e| Refusal { code: 1, why: format!("cannot wait for the worker: {e}") })?)
 }
 
 fn read_task(client: &mut dyn Client, number: usize) -> Result<Task, Refusal> {

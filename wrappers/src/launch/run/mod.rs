@@ -87,11 +87,19 @@ pub struct Limit {
 }
 
 /// How the job ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Outcome {
     pub code: u8,
-    /// It ended before its processes had left it, and not because the user wanted it.
-    pub broken: bool,
+    pub by: Ending,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// All processes have left it, with whatever codes.
+    Itself,
+    /// A signal or the time limit.
+    User,
+    Failure,
 }
 
 pub struct Running<'a> {
@@ -163,8 +171,12 @@ impl<'a> Running<'a> {
         if code != 0 {
             sweep();
         }
-        let users = |cause: &Cause| matches!(cause, Cause::Signal(_) | Cause::TimeOver { .. });
-        Ok(Outcome { code, broken: self.state.verdict.cause().is_some_and(|cause| !users(cause)) })
+        let by = match self.state.verdict.cause() {
+            None => Ending::Itself,
+            Some(Cause::Signal(_) | Cause::TimeOver { .. }) => Ending::User,
+            Some(_) => Ending::Failure,
+        };
+        Ok(Outcome { code, by })
     }
 
     // ------------------------------------------------------------------------------------------------ what happens
