@@ -85,6 +85,7 @@ fn whatever_else_happens_to_a_process_ends_the_job_with_a_sentence() {
         ("1:quit=7", 7, "process 1 on host HOST ended with exit code 7 without having left the job"),
         ("1:quit=0", 1, "process 1 on host HOST ended with exit code 0 without having left the job"),
         ("2:abort=5", 5, "process 2 on host HOST ended the job: rank 3 has had enough"),
+        ("1:fail=6", 6, "ampi: rank 3 failed"),
         ("2:abort=0", 1, "process 2 on host HOST ended the job: rank 3 has had enough"),
         ("0:barrier 1:quit=7 2:barrier", 7, "process 1 on host HOST ended with exit code 7 without"),
     ] {

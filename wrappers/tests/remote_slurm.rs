@@ -83,9 +83,8 @@ fn agents_run_as_steps_of_an_allocation() {
     let until = Instant::now() + LIMIT;
     while !fleet.is_over() {
         assert!(Instant::now() < until, "it takes too long: {closed:?}");
-        match fleet.next(Duration::from_millis(100)).map(|event| event.news) {
-            Some(News::Closed(result)) => closed.push(result),
-            _ => {}
+        if let Some(News::Closed(result)) = fleet.next(Duration::from_millis(100)).map(|event| event.news) {
+            closed.push(result);
         }
         for (process, _, text) in fleet.heard() {
             output.entry(process).or_default().push_str(&text);

@@ -82,6 +82,7 @@ pub enum Cause {
     Aborted {
         who: Name,
         code: i32,
+        /// Empty: it has told the user.
         why: String,
         joined: bool,
     },
@@ -127,6 +128,7 @@ impl Cause {
                 format!("time over: the job was ended after {} s ({from})", limit.as_secs_f64())
             }
             Cause::Signal(_) | Cause::Unheard(io::ErrorKind::BrokenPipe) => return None,
+            Cause::Aborted { why, .. } if why.is_empty() => return None,
             Cause::Ended { who, end, .. } if end.signal.is_some() => format!("{who} {end}"),
             Cause::Ended { who, end, joined: false } => format!("{who} {end} before it joined the job"),
             Cause::Ended { who, end, joined: true } => format!("{who} {end} without having left the job"),
@@ -228,6 +230,14 @@ mod tests {
                 vec![lost(1), by_code(0, 1, true), by_code(1, 7, true)],
                 "process 1 on host h2 ended with exit code 7",
                 7,
+            ),
+            (
+                vec![
+                    Cause::Aborted { who: name(1), code: 9, why: String::new(), joined: true },
+                    by_code(1, 9, true),
+                ],
+                "",
+                9,
             ),
             (vec![lost(1)], "process 1 on host h2 is lost: the connection was closed", 1),
             (
