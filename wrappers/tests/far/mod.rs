@@ -1,11 +1,13 @@
 //! A fleet, and what its processes write.
 
+use ampi_core::wire::stream;
 use ampi_wrappers::launch::place::Host;
 use ampi_wrappers::launch::remote::{Fleet, Outlet, Shell};
+use rustix::event::{PollFd, PollFlags};
 use std::ops::{Deref, DerefMut};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Lines of a process: its number, whether they are errors, the text.
 pub type Heard = (u32, bool, String);
@@ -16,6 +18,7 @@ pub struct Far {
 }
 
 impl Far {
+    /// Reaches the hosts, and waits until every agent has spoken.
     pub fn open(
         hosts: &[(usize, &Host)],
         shell: &Shell,
@@ -29,7 +32,14 @@ impl Far {
             ear.lock().unwrap().push((process, is_error, text));
             Ok(())
         });
-        let fleet = Fleet::open(hosts, shell, agent, limit, &outlet).map_err(|r| r.why)?;
+        let mut fleet = Fleet::call(hosts, shell, agent, &outlet).map_err(|r| r.why)?;
+        let until = Instant::now() + limit;
+        while !fleet.gather().map_err(|r| r.why)? {
+            if Instant::now() >= until {
+                return Err(fleet.silent(limit).why);
+            }
+            stream::wait(&mut [PollFd::from_borrowed_fd(fleet.bell(), PollFlags::IN)], until);
+        }
         Ok(Far { fleet, heard })
     }
 
