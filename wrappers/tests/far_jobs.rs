@@ -116,7 +116,7 @@ fn a_far_process_killed_at_any_moment_is_named() {
     let mut numbers = Numbers(11);
     let mut killed = 0;
     for round in 0..10 {
-        let mut job = far.stage.start(&far.words("h1:1,h2:1,h3:1", "/bin/true barrier say wait=5 barrier"));
+        let mut job = far.stage.start(&far.words("h1:1,h2:1,h3:1", "/bin/true barrier say wait=15 barrier"));
         let worker = far.stage.path("bin/ampi-worker");
         let workers = || {
             let all = far.stage.processes().into_iter();

@@ -132,7 +132,7 @@ fn a_process_killed_at_any_moment_is_named() {
     let mut numbers = Numbers(7);
     let (mut killed, mut survived) = (0, 0);
     for round in 0..30 {
-        let mut job = stage.start("+p 3 ++ppn 1 /bin/true barrier say wait=5 barrier");
+        let mut job = stage.start("+p 3 ++ppn 1 /bin/true barrier say wait=15 barrier");
         while job.children().len() < 3 && job.child.try_wait().unwrap().is_none() {
             std::hint::spin_loop();
         }

@@ -125,6 +125,8 @@ struct State {
     kill_at: Option<Instant>,
     killed_at: Option<Instant>,
     signalled: bool,
+    /// To be told.
+    notes: Vec<(Instant, String)>,
     /// All processes have left.
     ended_at: Option<Instant>,
     /// All processes are gone.
@@ -164,6 +166,7 @@ impl<'a> Running<'a> {
             wake::wait(self.signals, self.server.as_ref(), self.fleet.as_ref(), until);
         }
         self.tell();
+        self.tell_notes();
         let code = self.state.verdict.exit_code();
         if let Some(mut fleet) = self.fleet.take().filter(|fleet| !fleet.is_over()) {
             fleet.abandon();
@@ -273,9 +276,8 @@ impl<'a> Running<'a> {
                 self.cause(Cause::Aborted { who: self.name(place), code, why: reason, joined });
             }
             Event::Failed(reason) => self.cause(Cause::Told(format!("the job cannot start: {reason}"))),
-            // Processes that come too late are no news.
-            Event::Note(text) if self.state.first.is_none() => err!("ampirun: {text}"),
-            Event::Note(_) | Event::Aborted { by: None, .. } | Event::ServerLost { .. } => {}
+            Event::Note(text) => self.state.notes.push((Instant::now(), text)),
+            Event::Aborted { by: None, .. } | Event::ServerLost { .. } => {}
         }
     }
 
@@ -373,7 +375,20 @@ impl<'a> Running<'a> {
         if self.members.iter().all(|m| m.gone) {
             self.state.gone_at.get_or_insert(now);
         }
+        if self.state.notes.first().is_some_and(|(at, _)| now >= *at + SETTLE_FAR) {
+            self.tell_notes();
+        }
         Ok(())
+    }
+
+    /// What the server noticed, unless it is what a failing job brings with it: processes that come too late, or die while they
+    /// join.
+    fn tell_notes(&mut self) {
+        for (_, text) in std::mem::take(&mut self.state.notes) {
+            if self.state.first.is_none() {
+                err!("ampirun: {text}");
+            }
+        }
     }
 
     // ------------------------------------------------------------------------------------------------ what is done
@@ -448,6 +463,7 @@ impl<'a> Running<'a> {
             self.limit.limit.filter(|_| state.killed_at.is_none()).map(|limit| self.since + limit),
             state.first.filter(|_| !state.told).map(|first| first + self.settle()),
             state.kill_at,
+            state.notes.first().map(|(at, _)| *at + SETTLE_FAR),
             state.ended_at.filter(|_| state.killed_at.is_none()).map(|at| at + LEAVING),
             state.killed_at.map(|at| at + FAR_DEATH).filter(|at| *at > now),
             state.gone_at.map(|at| at + if state.killed_at.is_some() { GRACE } else { CLOSING }),
