@@ -17,7 +17,7 @@
 //! | `deaf` | from now on does not end when the job does |
 //! | `child=S` | leaves a process behind that sleeps S seconds |
 //! | `kill` `crash` `quit=C` | dies by SIGKILL, by SIGSEGV, ends with code C without leaving |
-//! | `abort=C` | ends the job |
+//! | `abort=C` `fail=C` | ends the job: gives a reason; has told it already |
 //! | `exit=C` | leaves with code C in place of 0 |
 //! | `linger` | stays after it has left |
 //!
@@ -141,6 +141,13 @@ fn main() {
             "abort" => {
                 if let Some(client) = &client {
                     client.abort(count, "rank 3 has had enough");
+                }
+                leave(count);
+            }
+            "fail" => {
+                eprintln!("ampi: rank 3 failed");
+                if let Some(client) = &client {
+                    client.abort(count, "");
                 }
                 leave(count);
             }

@@ -1,7 +1,10 @@
 //! Sessions with real agents behind a remote shell that is a script: it runs the line here, or fails as ssh fails.
 
+mod far;
+
 use ampi_wrappers::launch::place::Host;
-use ampi_wrappers::launch::remote::{Event, Fleet, News, Order, Shell, Start};
+use ampi_wrappers::launch::remote::{Event, News, Order, Shell, Start};
+use far::Far;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
@@ -55,10 +58,10 @@ impl Stage {
         Stage { shell: Shell::Words(vec![script.into()]), folder }
     }
 
-    fn open(&self, names: &[&str], limit: Duration) -> Result<Fleet, String> {
+    fn open(&self, names: &[&str], limit: Duration) -> Result<Far, String> {
         let hosts: Vec<Host> = names.iter().map(|n| Host::named(*n)).collect();
         let hosts: Vec<(usize, &Host)> = hosts.iter().enumerate().collect();
-        Fleet::open(&hosts, &self.shell, agent(), limit).map_err(|r| r.why)
+        Far::open(&hosts, &self.shell, agent(), limit)
     }
 
     fn order(&self, scripts: &[&str]) -> Order {
@@ -99,32 +102,36 @@ impl Story {
         match event.news {
             News::Started { process, pid } => drop(self.pids.insert(process, pid)),
             News::NotStarted { process, why } => self.not_started.push((process, why)),
-            News::Output { process, stderr, lines } => {
-                let text = String::from_utf8(lines).unwrap();
-                let of = if stderr { &mut self.stderr } else { &mut self.stdout };
-                of.entry(process).or_default().push_str(&text);
-                self.pieces.push(text);
-            }
             News::Ended { process, code, signal } => drop(self.ends.insert(process, (code, signal))),
             News::Closed(result) => self.closed.push(result),
+            News::Unheard(kind) => panic!("the test listens: {kind}"),
             News::Hello(_) | News::Said(_) => {}
         }
     }
 
+    fn hear(&mut self, fleet: &Far) {
+        for (process, is_error, text) in fleet.heard() {
+            let of = if is_error { &mut self.stderr } else { &mut self.stdout };
+            of.entry(process).or_default().push_str(&text);
+            self.pieces.push(text);
+        }
+    }
+
     /// Until `enough` says so.
-    fn follow(&mut self, fleet: &mut Fleet, enough: impl Fn(&Story) -> bool) {
+    fn follow(&mut self, fleet: &mut Far, enough: impl Fn(&Story) -> bool) {
         let until = Instant::now() + LIMIT;
         while !enough(self) {
             assert!(Instant::now() < until, "it takes too long: {self:?}");
-            match fleet.next(Duration::from_millis(100)) {
+            match fleet.next(Duration::from_millis(20)) {
                 Some(event) => self.take(event),
                 None => assert!(!fleet.is_over(), "it ended too early: {self:?}"),
             }
+            self.hear(fleet);
         }
     }
 }
 
-fn whole_story(fleet: &mut Fleet) -> Story {
+fn whole_story(fleet: &mut Far) -> Story {
     let mut story = Story::default();
     story.follow(fleet, |s| !s.closed.is_empty());
     story
@@ -324,7 +331,7 @@ fn damage_on_the_way_is_told() {
 fn a_missing_shell_is_told() {
     let host = Host::named("h1");
     let shell = Shell::parse("--launcher", "/nowhere/ssh").unwrap();
-    let why = Fleet::open(&[(0, &host)], &shell, agent(), LIMIT).err().unwrap().why;
+    let why = Far::open(&[(0, &host)], &shell, agent(), LIMIT).err().unwrap();
     assert!(why.contains("there is no /nowhere/ssh on this host"), "{why}");
 }
 

@@ -3,10 +3,12 @@
 //! Needs root, `unshare`, `nsenter`, `ip`, `ssh` and `sshd` (Debian: openssh-server, iproute2); what is missing is printed and
 //! the test skipped. Nothing outside of a temporary folder and these namespaces is touched, and all traffic stays in them.
 
+mod far;
 mod hosts;
 
 use ampi_wrappers::launch::place::Host;
-use ampi_wrappers::launch::remote::{Event, Fleet, News, Order, Shell, Start};
+use ampi_wrappers::launch::remote::{Event, News, Order, Shell, Start};
+use far::{Far, Heard};
 use hosts::Hosts;
 use std::ffi::OsString;
 use std::path::Path;
@@ -18,10 +20,10 @@ fn agent() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_ampirun"))
 }
 
-fn open(names: &[&str], shell: &Shell, agent: &Path) -> Result<Fleet, String> {
+fn open(names: &[&str], shell: &Shell, agent: &Path) -> Result<Far, String> {
     let hosts: Vec<Host> = names.iter().map(|n| Host::named(*n)).collect();
     let hosts: Vec<(usize, &Host)> = hosts.iter().enumerate().collect();
-    Fleet::open(&hosts, shell, agent, LIMIT).map_err(|r| r.why)
+    Far::open(&hosts, shell, agent, LIMIT)
 }
 
 fn order(process: u32, script: &str) -> Order {
@@ -34,28 +36,34 @@ fn order(process: u32, script: &str) -> Order {
     }
 }
 
-/// Events until `enough` of them came.
-fn follow(fleet: &mut Fleet, enough: impl Fn(&[Event]) -> bool) -> Vec<Event> {
-    let mut events = Vec::new();
+/// What came.
+#[derive(Debug, Default)]
+struct Story {
+    events: Vec<Event>,
+    heard: Vec<Heard>,
+}
+
+/// Until `enough` came.
+fn follow(fleet: &mut Far, enough: impl Fn(&Story) -> bool) -> Story {
+    let mut story = Story::default();
     let until = Instant::now() + LIMIT;
-    while !enough(&events) {
-        assert!(Instant::now() < until && !fleet.is_over(), "it takes too long: {events:?}");
-        events.extend(fleet.next(Duration::from_millis(100)));
+    while !enough(&story) {
+        assert!(Instant::now() < until && !fleet.is_over(), "it takes too long: {story:?}");
+        story.events.extend(fleet.next(Duration::from_millis(20)));
+        story.heard.extend(fleet.heard());
     }
-    events
+    story
 }
 
-fn closed(events: &[Event]) -> Vec<Result<(), String>> {
+fn closed(story: &Story) -> Vec<Result<(), String>> {
     let of = |e: &Event| if let News::Closed(result) = &e.news { Some(result.clone()) } else { None };
-    events.iter().filter_map(of).collect()
+    story.events.iter().filter_map(of).collect()
 }
 
-fn output(events: &[Event], host: usize) -> String {
-    let of = |e: &Event| match &e.news {
-        News::Output { lines, .. } if e.host == host => Some(String::from_utf8_lossy(lines).into_owned()),
-        _ => None,
-    };
-    events.iter().filter_map(of).collect()
+/// Of the process that has the number of its host.
+fn output(story: &Story, host: usize) -> String {
+    let of = story.heard.iter().filter(|(process, _, _)| *process as usize == host);
+    of.map(|(_, _, text)| text.as_str()).collect()
 }
 
 /// Processes with this word in their command line, on all hosts.

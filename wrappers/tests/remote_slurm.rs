@@ -4,8 +4,11 @@
 #[path = "../../ampi-core/tests/slurm/mod.rs"]
 mod slurm;
 
+mod far;
+
 use ampi_wrappers::launch::place::{Host, slurm as allocation};
-use ampi_wrappers::launch::remote::{Fleet, News, Order, Shell, Start, quote::quote};
+use ampi_wrappers::launch::remote::{News, Order, Shell, Start, quote::quote};
+use far::Far;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
@@ -68,7 +71,7 @@ fn agents_run_as_steps_of_an_allocation() {
     let places: Vec<(usize, &Host)> = hosts.iter().enumerate().collect();
 
     let shell_here = shell(&slurm, &job, agent, &folder.path().join("srun-here"));
-    let mut fleet = Fleet::open(&places, &shell_here, agent, LIMIT).unwrap_or_else(|r| panic!("{}", r.why));
+    let mut fleet = Far::open(&places, &shell_here, agent, LIMIT).unwrap();
     for (place, host) in &places {
         let script =
             format!("echo {} $SLURMD_NODENAME; head -c 100000 /dev/zero | tr '\\0' x; echo", host.name);
@@ -76,29 +79,33 @@ fn agents_run_as_steps_of_an_allocation() {
         let start = Start { process: *place as u32, path: "/bin/sh".into(), words, environment: vec![] };
         fleet.order(*place, &Order { folder: "/".into(), starts: vec![start], ..Order::default() }).unwrap();
     }
-    let (mut output, mut closed) = (BTreeMap::<u32, Vec<u8>>::new(), Vec::new());
+    let (mut output, mut closed) = (BTreeMap::<u32, String>::new(), Vec::new());
     let until = Instant::now() + LIMIT;
     while !fleet.is_over() {
         assert!(Instant::now() < until, "it takes too long: {closed:?}");
-        match fleet.next(Duration::from_millis(100)).map(|event| event.news) {
-            Some(News::Output { process, lines, .. }) => output.entry(process).or_default().extend(lines),
-            Some(News::Closed(result)) => closed.push(result),
-            _ => {}
+        if let Some(News::Closed(result)) = fleet.next(Duration::from_millis(100)).map(|event| event.news) {
+            closed.push(result);
+        }
+        for (process, _, text) in fleet.heard() {
+            output.entry(process).or_default().push_str(&text);
         }
     }
     assert_eq!(closed, [Ok(()), Ok(())]);
     for (place, host) in &places {
         let expected = format!("{0} {0}\n{1}\n", host.name, "x".repeat(100_000));
-        assert!(output[&(*place as u32)] == expected.as_bytes(), "{place}: the output is another");
+        assert!(output[&(*place as u32)] == expected, "{place}: the output is another");
     }
 
     // A program on a step that waits for ever ends with its launcher.
-    let mut fleet =
-        Fleet::open(&places[..1], &shell_here, agent, LIMIT).unwrap_or_else(|r| panic!("{}", r.why));
+    let mut fleet = Far::open(&places[..1], &shell_here, agent, LIMIT).unwrap();
     let words = ["worker", "-c", "echo on; exec sleep 1000"].map(OsString::from).to_vec();
     let start = Start { process: 0, path: "/bin/sh".into(), words, environment: vec![] };
     fleet.order(0, &Order { folder: "/".into(), starts: vec![start], ..Order::default() }).unwrap();
-    while !matches!(fleet.next(LIMIT).expect("an event").news, News::Output { .. }) {}
+    let until = Instant::now() + LIMIT;
+    while fleet.heard().is_empty() {
+        assert!(Instant::now() < until, "it says nothing");
+        fleet.next(Duration::from_millis(20));
+    }
     fleet.close();
     let mut last = None;
     while let Some(event) = fleet.next(LIMIT) {
@@ -108,6 +115,6 @@ fn agents_run_as_steps_of_an_allocation() {
 
     let nowhere = Path::new("/no/such/ampirun");
     let broken = shell(&slurm, &job, nowhere, &folder.path().join("srun-broken"));
-    let why = Fleet::open(&places[..1], &broken, nowhere, LIMIT).err().unwrap().why;
+    let why = Far::open(&places[..1], &broken, nowhere, LIMIT).err().unwrap();
     assert!(why.starts_with("n1 has no /no/such/ampirun"), "{why}");
 }

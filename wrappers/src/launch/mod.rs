@@ -12,6 +12,7 @@
 //! * [`hosts`], [`place`]: which hosts there are, and where the processes of a job go;
 //! * [`size`], [`plan`]: what was asked for, as a job: how many ranks, on how many PEs, in how many processes;
 //! * [`start`]: from there to a running job; [`meeting`]: where its processes meet;
+//! * [`under`]: as one of several tasks of another launcher;
 //! * [`child`]: a worker on this host; [`remote`]: processes on other hosts;
 //! * [`run`]: the running job until its end; [`signals`]: the signals that the launcher fetches;
 //! * [`help`]: `--help`, printed from the table.
@@ -30,6 +31,7 @@ pub mod run;
 pub mod signals;
 pub mod size;
 pub mod start;
+pub mod under;
 pub mod words;
 
 use crate::layout::Layout;
@@ -41,7 +43,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::Instant;
 
-/// Why no job was started: a sentence and the exit code of the launcher.
+/// Why no job was started: a sentence (empty: somebody else says it) and the exit code of the launcher.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     pub code: u8,
@@ -63,7 +65,9 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
     match run(&args) {
         Ok(code) => ExitCode::from(code),
         Err(refusal) => {
-            err!("ampirun: {}", refusal.why);
+            if !refusal.why.is_empty() {
+                err!("ampirun: {}", refusal.why);
+            }
             ExitCode::from(refusal.code)
         }
     }
@@ -111,17 +115,16 @@ fn run(args: &[OsString]) -> Result<u8, Refusal> {
         std::env::set_current_dir(folder)
             .map_err(|e| Refusal::usage(format!("cannot go to the folder {}: {e}", folder.display())))?;
     }
-    let program = program::find(&name, std::env::var_os("PATH"))?;
     let layout = Layout::of_this_process()
         .map_err(|e| Refusal { code: 1, why: format!("cannot find my installation: {e}") })?;
     let signals =
         Signals::block().map_err(|e| Refusal { code: 1, why: format!("cannot block signals: {e}") })?;
-    start::run(&Setting {
-        request: &request,
-        program: &program,
-        layout: &layout,
-        signals: &signals,
-        here: &here,
-        since,
-    })
+    let setting = Setting { request: &request, layout: &layout, signals: &signals, here: &here, since };
+    let program = program::find(&name, std::env::var_os("PATH"));
+    if !request.explain
+        && let Some(client) = under::task(&request, &start::variable)?
+    {
+        return under::run(&setting, client, program);
+    }
+    start::run(&setting, &program?)
 }

@@ -22,6 +22,7 @@ use crate::layout::Layout;
 use crate::say::err;
 use ampi_core::job::{self, JobSpec};
 use ampi_core::wire::bootstrap::host_name;
+use ampi_core::wire::secret::Secret;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
 use std::net::IpAddr;
@@ -32,8 +33,6 @@ use std::time::Instant;
 /// What all ways of starting a job need.
 pub struct Setting<'a> {
     pub request: &'a Request,
-    /// The program's file.
-    pub program: &'a Path,
     pub layout: &'a Layout,
     pub signals: &'a Signals,
     /// Where the command was given: what relative names of files are relative to.
@@ -42,14 +41,15 @@ pub struct Setting<'a> {
 }
 
 impl Setting<'_> {
-    /// A worker on this host.
+    /// A worker on this host, for the file `program`.
     pub fn start_here(
         &self,
+        program: &Path,
         spec: &JobSpec,
-        meeting: Option<&Meeting>,
+        secret: Option<&Secret>,
     ) -> Result<std::process::Child, Refusal> {
         let worker = self.layout.worker();
-        let (job, secret) = (spec.to_env(), meeting.map(|m| m.secret.to_hex()));
+        let (job, secret) = (spec.to_env(), secret.map(Secret::to_hex));
         let set = self.request.exports.iter().filter_map(|(name, value)| Some((&**name, value.as_deref()?)));
         let mut variables: Vec<(&OsStr, &OsStr)> = set.collect();
         variables.push((job::VARIABLE.as_ref(), job.as_ref()));
@@ -58,7 +58,7 @@ impl Setting<'_> {
         }
         let start = Start {
             worker: &worker,
-            program: self.program,
+            program,
             arguments: &self.request.program_args,
             variables: &variables,
             reads_stdin: spec.process == 0 && !self.request.no_stdin,
@@ -90,8 +90,8 @@ pub fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name)
 }
 
-/// Runs the job to its end and returns the exit code of the launcher.
-pub fn run(setting: &Setting<'_>) -> Result<u8, Refusal> {
+/// Runs the job of the file `program` to its end and returns the exit code of the launcher.
+pub fn run(setting: &Setting<'_>, program: &Path) -> Result<u8, Refusal> {
     let request = setting.request;
     let own = host_name();
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -114,7 +114,7 @@ pub fn run(setting: &Setting<'_>) -> Result<u8, Refusal> {
     let mut plan = plan::plan(request, &list, setting.here, &variable)?;
     plan.notes.splice(0..0, notes.into_iter().filter(|_| request.verbose));
     setting.tell(&plan);
-    let outcome = begin(setting, &plan, fleet, &own)?.finish();
+    let outcome = begin(setting, program, &plan, fleet, &own)?.finish();
     let outcome = outcome.map_err(|e| failed(format!("cannot wait for the job: {e}")))?;
     Ok(outcome.code)
 }
@@ -166,6 +166,7 @@ fn outlet() -> Outlet {
 /// Starts all processes.
 fn begin<'a>(
     setting: &'a Setting<'_>,
+    program: &Path,
     plan: &Plan,
     fleet: Option<Fleet>,
     own: &str,
@@ -198,7 +199,7 @@ fn begin<'a>(
     for (number, process) in processes.iter().enumerate() {
         let host = &plan.placement.hosts[process.host].name;
         let member = if here(process.host) {
-            let child = setting.start_here(&spec(number), meeting.as_ref())?;
+            let child = setting.start_here(program, &spec(number), meeting.as_ref().map(|m| &m.secret))?;
             Member::new(number as u32, Place::Here(child), own.into())
         } else {
             Member::new(number as u32, Place::OnHost(process.host), host.clone())
@@ -209,7 +210,8 @@ fn begin<'a>(
         let places: Vec<usize> = fleet.facts().iter().map(|(place, _)| *place).collect();
         for place in places {
             let numbers: Vec<usize> = (0..processes.len()).filter(|n| processes[*n].host == place).collect();
-            let starts = numbers.iter().map(|number| far_start(setting, *number, &spec(*number))).collect();
+            let starts =
+                numbers.iter().map(|number| far_start(setting, program, *number, &spec(*number))).collect();
             fleet.order(place, &order_of(setting, starts, meeting.as_ref())?)?;
         }
         running.fleet = Some(fleet);
@@ -218,8 +220,8 @@ fn begin<'a>(
 }
 
 /// A worker on another host.
-fn far_start(setting: &Setting<'_>, number: usize, spec: &JobSpec) -> order::Start {
-    let words = [OsString::from("ampi-worker"), setting.program.into()];
+fn far_start(setting: &Setting<'_>, program: &Path, number: usize, spec: &JobSpec) -> order::Start {
+    let words = [OsString::from("ampi-worker"), program.into()];
     order::Start {
         process: number as u32,
         path: setting.layout.worker(),

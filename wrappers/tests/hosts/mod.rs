@@ -7,6 +7,7 @@
 //! 1. A host hangs on one `unshare --kill-child`: killing it kills process 1 of the host, thus all its processes, mounts and
 //!    its end of the cable.
 //! 2. The launcher's ssh runs inside h1, as if the job were started there.
+#![allow(dead_code)]
 
 use ampi_wrappers::launch::remote::Shell;
 use std::fs;
@@ -75,6 +76,18 @@ impl Hosts {
         Shell::Words(vec![self.path("ssh-in-h1").into()])
     }
 
+    /// A command on host `place`.
+    pub fn command(&self, place: usize, program: &str) -> Command {
+        let mut command = Command::new("nsenter");
+        command.args(["-t", &self.inits[place].to_string(), "-n", "-u", "-i", "-p", "-m", "--", program]);
+        command
+    }
+
+    /// A remote shell for who is on one of the hosts.
+    pub fn shell_inside(&self) -> PathBuf {
+        self.path("ssh-inside")
+    }
+
     /// Host `place` (from 0) loses all its processes at once.
     pub fn crash(&mut self, place: usize) {
         let _ = self.tops[place].kill();
@@ -87,6 +100,12 @@ impl Hosts {
 
     fn write(&self, name: &str, text: &str) -> Result<(), String> {
         fs::write(self.path(name), text).map_err(|e| format!("{name}: {e}"))
+    }
+
+    fn write_script(&self, name: &str, text: &str) -> Result<(), String> {
+        self.write(name, &format!("#!/bin/sh\n{text}"))?;
+        let mode = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(self.path(name), mode).map_err(|e| format!("{name}: {e}"))
     }
 
     fn write_files(&self) -> Result<(), String> {
@@ -161,15 +180,11 @@ impl Hosts {
         let init = wait_for(|| fs::read_to_string(&children).ok()?.trim().parse().ok());
         self.inits.push(init.ok_or_else(|| self.complaint(number, "did not start"))?);
         if number == 1 {
+            let options = format!("-F {dir}/ssh_config -T -x -o BatchMode=yes -o ConnectTimeout=5");
+            self.write_script("ssh-inside", &format!("exec ssh {options} \"$@\"\n"))?;
             // The namespaces of h1, for the launcher's ssh.
-            let script = format!(
-                "#!/bin/sh\nexec nsenter -t {} -n -u -- ssh -F {dir}/ssh_config -T -x -o BatchMode=yes \
-                 -o ConnectTimeout=5 \"$@\"\n",
-                self.inits[0]
-            );
-            self.write("ssh-in-h1", &script)?;
-            fs::set_permissions(self.path("ssh-in-h1"), fs::Permissions::from_mode(0o755))
-                .map_err(|e| e.to_string())?;
+            let script = format!("exec nsenter -t {} -n -u -- ssh {options} \"$@\"\n", self.inits[0]);
+            self.write_script("ssh-in-h1", &script)?;
         }
         Ok(())
     }

@@ -8,8 +8,7 @@
 //! next          what happens, until every session is closed
 //! ```
 //!
-//! Nothing here waits but [`Fleet::next`], [`Fleet::open`] and the drop, each with a limit; who waits for other things too looks at
-//! [`Fleet::bell`].
+//! Nothing here waits but [`Fleet::next`] and the drop, each with a limit; who waits for other things too looks at [`Fleet::bell`].
 
 use super::super::Refusal;
 use super::super::place::Host;
@@ -17,8 +16,6 @@ use super::frame::Hello;
 use super::order::Order;
 use super::session::{Event, News, Outlet, Post, Session};
 use super::shell::Shell;
-use ampi_core::wire::stream;
-use rustix::event::{PollFd, PollFlags};
 use std::os::fd::BorrowedFd;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, channel};
@@ -63,25 +60,6 @@ impl Fleet {
             let (post, outlet) = (fleet.post.clone(), outlet.clone());
             fleet.sessions.push((*place, Session::open(*place, &host.name, shell, agent, post, outlet)?));
             fleet.open += 1;
-        }
-        Ok(fleet)
-    }
-
-    /// [`Fleet::call`], and waits until every agent has spoken.
-    pub fn open(
-        hosts: &[(usize, &Host)],
-        shell: &Shell,
-        agent: &Path,
-        limit: Duration,
-        outlet: &Outlet,
-    ) -> Result<Fleet, Refusal> {
-        let mut fleet = Fleet::call(hosts, shell, agent, outlet)?;
-        let until = Instant::now() + limit;
-        while !fleet.gather()? {
-            if Instant::now() >= until {
-                return Err(fleet.silent(limit));
-            }
-            stream::wait(&mut [PollFd::from_borrowed_fd(fleet.bell(), PollFlags::IN)], until);
         }
         Ok(fleet)
     }
@@ -136,7 +114,7 @@ impl Fleet {
 
     fn count(&mut self, event: &Event) {
         if matches!(event.news, News::Closed(_)) {
-            self.open -= 1;
+            self.open = self.open.saturating_sub(1);
         }
     }
 
@@ -165,6 +143,12 @@ impl Fleet {
     /// Ends everything on every host; [`News::Closed`] of each follows.
     pub fn close(&mut self) {
         self.sessions.iter_mut().for_each(|(_, session)| session.close());
+    }
+
+    /// Ends the remote shells at once; agents end what they started when they see it.
+    pub fn abandon(&mut self) {
+        self.sessions.iter_mut().for_each(|(_, session)| session.kill());
+        self.open = 0;
     }
 
     /// The next event; `None` when `limit` is over, or when all sessions are closed.

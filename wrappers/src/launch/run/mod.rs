@@ -20,6 +20,7 @@
 //!    after [`GRACE`], or at a second signal. SIGUSR1 and SIGUSR2 are only handed on.
 //! 4. A job of one process has no server: how the process ends is how the job ends.
 //! 5. Dropped early, it kills what it has started.
+//! 6. Every wait has a limit but that for a child that was killed: the kernel ends it.
 
 pub mod verdict;
 pub mod wake;
@@ -44,6 +45,8 @@ const SETTLE_FAR: Duration = Duration::from_millis(250);
 const LEAVING: Duration = Duration::from_secs(10);
 /// How long agents may take to close after their processes.
 const CLOSING: Duration = Duration::from_secs(2);
+/// How long news may take of the death of processes on other hosts.
+const FAR_DEATH: Duration = Duration::from_secs(1);
 /// The server's clocks need a look as often.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 const LONG: Duration = Duration::from_secs(3600);
@@ -84,11 +87,19 @@ pub struct Limit {
 }
 
 /// How the job ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Outcome {
     pub code: u8,
-    /// It ended before its processes had left it, and not because the user wanted it.
-    pub broken: bool,
+    pub by: Ending,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// All processes have left it, with whatever codes.
+    Itself,
+    /// A signal or the time limit.
+    User,
+    Failure,
 }
 
 pub struct Running<'a> {
@@ -114,6 +125,8 @@ struct State {
     kill_at: Option<Instant>,
     killed_at: Option<Instant>,
     signalled: bool,
+    /// To be told.
+    notes: Vec<(Instant, String)>,
     /// All processes have left.
     ended_at: Option<Instant>,
     /// All processes are gone.
@@ -138,12 +151,13 @@ impl<'a> Running<'a> {
     /// Watches the job to its end.
     pub fn finish(mut self) -> io::Result<Outcome> {
         loop {
-            self.reap()?;
-            self.hear_server();
-            self.hear_agents();
+            // First: a Ctrl-C reaches processes of this host as well, and is not their fault.
             while let Some(signal) = self.signals.next()? {
                 self.signal(signal)?;
             }
+            self.reap()?;
+            self.hear_server();
+            self.hear_agents();
             self.look_at_the_clock()?;
             if self.is_over() {
                 break;
@@ -152,13 +166,20 @@ impl<'a> Running<'a> {
             wake::wait(self.signals, self.server.as_ref(), self.fleet.as_ref(), until);
         }
         self.tell();
+        self.tell_notes();
         let code = self.state.verdict.exit_code();
-        self.fleet = None;
+        if let Some(mut fleet) = self.fleet.take().filter(|fleet| !fleet.is_over()) {
+            fleet.abandon();
+        }
         if code != 0 {
             sweep();
         }
-        let users = |cause: &Cause| matches!(cause, Cause::Signal(_) | Cause::TimeOver { .. });
-        Ok(Outcome { code, broken: self.state.verdict.cause().is_some_and(|cause| !users(cause)) })
+        let by = match self.state.verdict.cause() {
+            None => Ending::Itself,
+            Some(Cause::Signal(_) | Cause::TimeOver { .. }) => Ending::User,
+            Some(_) => Ending::Failure,
+        };
+        Ok(Outcome { code, by })
     }
 
     // ------------------------------------------------------------------------------------------------ what happens
@@ -238,9 +259,13 @@ impl<'a> Running<'a> {
                 let Some(place) = self.place_of(process) else { return };
                 let member = &mut self.members[place];
                 member.gone |= matches!(member.place, Place::Elsewhere);
-                // Whose end is known has its cause from there.
-                if member.end.is_none() && self.state.killed_at.is_none() {
-                    self.cause(Cause::Lost { who: self.name(place), why: reason });
+                if self.state.killed_at.is_none() {
+                    let who = self.name(place);
+                    // At once: others that end because of it are next.
+                    self.cause(match self.members[place].end {
+                        Some(end) => Cause::Ended { who, end, joined: true },
+                        None => Cause::Lost { who, why: reason },
+                    });
                 }
             }
             Event::Aborted { by: Some(process), code, reason } => {
@@ -251,9 +276,8 @@ impl<'a> Running<'a> {
                 self.cause(Cause::Aborted { who: self.name(place), code, why: reason, joined });
             }
             Event::Failed(reason) => self.cause(Cause::Told(format!("the job cannot start: {reason}"))),
-            // Processes that come too late are no news.
-            Event::Note(text) if self.state.first.is_none() => err!("ampirun: {text}"),
-            Event::Note(_) | Event::Aborted { by: None, .. } | Event::ServerLost { .. } => {}
+            Event::Note(text) => self.state.notes.push((Instant::now(), text)),
+            Event::Aborted { by: None, .. } | Event::ServerLost { .. } => {}
         }
     }
 
@@ -343,17 +367,36 @@ impl<'a> Running<'a> {
             }
             self.kill()?;
         }
+        if self.state.killed_at.is_some_and(|at| now >= at + FAR_DEATH) {
+            // Their agents see the end of their input, and end them, whether we hear of it or not.
+            let far = self.members.iter_mut().filter(|m| matches!(m.place, Place::OnHost(_)));
+            far.for_each(|member| member.gone = true);
+        }
         if self.members.iter().all(|m| m.gone) {
             self.state.gone_at.get_or_insert(now);
         }
+        if self.state.notes.first().is_some_and(|(at, _)| now >= *at + SETTLE_FAR) {
+            self.tell_notes();
+        }
         Ok(())
+    }
+
+    /// What the server noticed, unless it is what a failing job brings with it: processes that come too late, or die while they
+    /// join.
+    fn tell_notes(&mut self) {
+        for (_, text) in std::mem::take(&mut self.state.notes) {
+            if self.state.first.is_none() {
+                err!("ampirun: {text}");
+            }
+        }
     }
 
     // ------------------------------------------------------------------------------------------------ what is done
 
     /// Something that ends the job.
     fn cause(&mut self, cause: Cause) {
-        if !self.state.verdict.add(cause) {
+        // What was told stays.
+        if self.state.told || !self.state.verdict.add(cause) {
             return;
         }
         let now = Instant::now();
@@ -403,9 +446,13 @@ impl<'a> Running<'a> {
     }
 
     fn is_over(&self) -> bool {
-        let Some(gone_at) = self.state.gone_at else { return false };
+        let Some(gone_at) = self.state.gone_at.filter(|_| self.state.first.is_none() || self.state.told)
+        else {
+            return false;
+        };
         let closed = self.fleet.as_ref().is_none_or(Fleet::is_over);
-        closed || Instant::now() >= gone_at + CLOSING
+        let limit = if self.state.killed_at.is_some() { GRACE } else { CLOSING };
+        closed || Instant::now() >= gone_at + limit
     }
 
     /// How long nothing is due.
@@ -416,8 +463,10 @@ impl<'a> Running<'a> {
             self.limit.limit.filter(|_| state.killed_at.is_none()).map(|limit| self.since + limit),
             state.first.filter(|_| !state.told).map(|first| first + self.settle()),
             state.kill_at,
+            state.notes.first().map(|(at, _)| *at + SETTLE_FAR),
             state.ended_at.filter(|_| state.killed_at.is_none()).map(|at| at + LEAVING),
-            state.gone_at.map(|at| at + CLOSING),
+            state.killed_at.map(|at| at + FAR_DEATH).filter(|at| *at > now),
+            state.gone_at.map(|at| at + if state.killed_at.is_some() { GRACE } else { CLOSING }),
             self.server.as_ref().map(|_| now + HEARTBEAT),
         ];
         times.into_iter().flatten().fold(now + LONG, Instant::min)

@@ -4,12 +4,12 @@
 //! |---|---|
 //! | the user's signal, the time limit | 3 |
 //! | a process was ended by a signal that is not ours | 2 |
-//! | a process ended without leaving the job, ended the job, could not start; a host is gone; nobody takes the output | 1 |
-//! | the connection of a process ended, and nobody knows why yet | 0 |
+//! | a process or its connection ended without leaving the job, it ended the job, could not start; a host is gone; nobody takes the output | 1 |
 //!
 //! 1. The first cause of the greatest weight counts: when a process crashes, others may notice the broken connection and end the
 //!    job before the launcher hears of the crash.
-//! 2. Without a cause the exit code is the first that is not 0 of those that processes told when they left.
+//! 2. That a connection ended makes way for how its process ended.
+//! 3. Without a cause the exit code is the first that is not 0 of those that processes told when they left.
 
 use super::super::signals::describe;
 use std::fmt;
@@ -82,6 +82,7 @@ pub enum Cause {
     Aborted {
         who: Name,
         code: i32,
+        /// Empty: it has told the user.
         why: String,
         joined: bool,
     },
@@ -95,9 +96,13 @@ impl Cause {
         match self {
             Cause::TimeOver { .. } | Cause::Signal(_) => 3,
             Cause::Ended { end: End { signal: Some(_), .. }, .. } => 2,
-            Cause::Lost { .. } => 0,
             _ => 1,
         }
+    }
+
+    /// Rule 2.
+    fn explains(&self, first: &Cause) -> bool {
+        matches!((self, first), (Cause::Ended { who, .. }, Cause::Lost { who: lost, .. }) if who == lost)
     }
 
     pub fn exit_code(&self) -> u8 {
@@ -123,6 +128,7 @@ impl Cause {
                 format!("time over: the job was ended after {} s ({from})", limit.as_secs_f64())
             }
             Cause::Signal(_) | Cause::Unheard(io::ErrorKind::BrokenPipe) => return None,
+            Cause::Aborted { why, .. } if why.is_empty() => return None,
             Cause::Ended { who, end, .. } if end.signal.is_some() => format!("{who} {end}"),
             Cause::Ended { who, end, joined: false } => format!("{who} {end} before it joined the job"),
             Cause::Ended { who, end, joined: true } => format!("{who} {end} without having left the job"),
@@ -145,7 +151,8 @@ pub struct Verdict {
 impl Verdict {
     /// Something that ends the job; whether it counts.
     pub fn add(&mut self, cause: Cause) -> bool {
-        let counts = self.cause.as_ref().is_none_or(|first| cause.weight() > first.weight());
+        let first = self.cause.as_ref();
+        let counts = first.is_none_or(|first| cause.weight() > first.weight() || cause.explains(first));
         if counts {
             self.cause = Some(cause);
         }
@@ -218,7 +225,20 @@ mod tests {
                 139,
             ),
             (vec![aborted(0, 3), by_code(1, 4, true)], "process 0 on host h2 ended the job: no more", 3),
-            (vec![lost(1), aborted(0, 3)], "process 0 on host h2 ended the job", 3),
+            (vec![lost(1), aborted(0, 3)], "process 1 on host h2 is lost: the connection was closed", 1),
+            (
+                vec![lost(1), by_code(0, 1, true), by_code(1, 7, true)],
+                "process 1 on host h2 ended with exit code 7",
+                7,
+            ),
+            (
+                vec![
+                    Cause::Aborted { who: name(1), code: 9, why: String::new(), joined: true },
+                    by_code(1, 9, true),
+                ],
+                "",
+                9,
+            ),
             (vec![lost(1)], "process 1 on host h2 is lost: the connection was closed", 1),
             (
                 vec![by_code(1, 126, false)],
