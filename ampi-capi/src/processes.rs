@@ -109,7 +109,13 @@ fn heard(event: Event) {
                 client.say_part(worker::stuck_part().into_bytes());
             }
         }
-        Event::Parts(parts) => worker::stuck(&parts),
+        Event::Parts(parts) => {
+            // not here: the end of the job is told by this very thread
+            let tell = move || worker::stuck(&parts);
+            if std::thread::Builder::new().name("ampi-stuck".into()).spawn(tell).is_err() {
+                worker::quit(1);
+            }
+        }
         _ => {}
     }
 }

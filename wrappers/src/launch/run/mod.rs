@@ -277,7 +277,8 @@ impl<'a> Running<'a> {
             }
             Event::Failed(reason) => self.cause(Cause::Told(format!("the job cannot start: {reason}"))),
             Event::Note(text) => self.state.notes.push((Instant::now(), text)),
-            Event::Aborted { by: None, .. } | Event::ServerLost { .. } => {}
+            // what only processes hear
+            Event::Aborted { by: None, .. } | Event::ServerLost { .. } | Event::Stuck | Event::Parts(_) => {}
         }
     }
 
