@@ -12,14 +12,16 @@
 //!    nothing at all, and `reserve` refuses when something is there.
 //! 3. An address belongs to slot `(address - base) / stride`, whether or not it is mapped.
 //!
-//! What lies inside a slot is drawn in [`slot`]; how memory gets there is in [`reserve`](self::reserve).
+//! What lies inside a slot is drawn in [`slot`]; how memory gets there is in [`reserve`](self::reserve). Below the arena are the
+//! [`commons`], when several processes of a host share their memory.
 
+pub mod commons;
 pub mod heap;
 pub(crate) mod reserve;
 pub mod slot;
 
 pub use heap::Heap;
-pub use reserve::{Arena, ArenaConfig, Backing};
+pub use reserve::{Arena, ArenaConfig, Backing, Together};
 pub(crate) use reserve::{explain_map_error, static_tls_info};
 pub use slot::Slot;
 

@@ -9,12 +9,13 @@
 //! inside the rank's own slot, map there afterwards.
 #![allow(unsafe_code)]
 
+use super::commons::{self, Shape};
 use super::slot::{GUARD_BYTES, Geometry, PAGE, SLOT_ALIGN, Slot};
 use super::{BASE, GEOMETRY, LIMIT};
 use crate::error::{Error, Result};
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, mmap_anonymous, munmap};
 use std::ops::Range;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::OnceLock;
 
 /// Where the memory of slots comes from.
@@ -23,8 +24,9 @@ pub enum Backing {
     /// Private anonymous memory: one process on the host, or ranks that move by copying. Large heaps get huge pages.
     #[default]
     Private,
-    /// A memfd that all processes of the job on this host map: a rank moves between them without copying.
-    Shared(OwnedFd),
+    /// A memfd that all processes of the job on this host map, followed by their commons: a rank moves between them without
+    /// copying, and a message is copied once.
+    Shared(Together),
 }
 
 /// What the arena must hold. Start from [`ArenaConfig::new`].
@@ -56,6 +58,24 @@ impl ArenaConfig {
             control_bytes: 64 << 10,
             backing: Backing::Private,
         }
+    }
+}
+
+/// What processes of a host have to agree on to share their memory.
+#[derive(Debug)]
+pub struct Together {
+    pub memory: OwnedFd,
+    pub shape: Shape,
+}
+
+impl Together {
+    /// A new memory file for an arena and commons.
+    pub fn new_memory() -> Result<OwnedFd> {
+        let failed =
+            |e: rustix::io::Errno| Error::Memory { what: "memory for this host".into(), why: e.to_string() };
+        let fd = rustix::fs::memfd_create("ampi-host", rustix::fs::MemfdFlags::CLOEXEC).map_err(failed)?;
+        rustix::fs::ftruncate(&fd, (LIMIT - BASE) as u64 + commons::bytes()).map_err(failed)?;
+        Ok(fd)
     }
 }
 
@@ -204,15 +224,28 @@ impl Arena {
                 return Err(memory(format!("the addresses from {BASE:#x} are in use")));
             }
         }
-        if let Backing::Shared(fd) = &config.backing {
-            rustix::fs::ftruncate(fd, bytes as u64)
-                .map_err(|e| memory(format!("cannot size the shared memory: {e}")))?;
+        if let Backing::Shared(together) = &config.backing {
+            commons::map(together.memory.as_fd(), (LIMIT - BASE) as u64, together.shape)?;
         }
         if GEOMETRY.set(geometry).is_err() {
             return Err(memory("it was reserved before".into()));
         }
         let _ = BACKING.set(config.backing);
         Ok(Arena { slots: config.slots })
+    }
+
+    /// Maps the slots `range` of ranks that live in other processes of this host, as they see them. Their guards are mapped as
+    /// well (one mapping for all): nothing runs on those stacks here.
+    pub fn map_neighbours(&self, range: Range<usize>) -> Result<()> {
+        let Some(Backing::Shared(together)) = BACKING.get() else { return Ok(()) };
+        let (first, last) = (self.slot(range.start), self.slot(range.end - 1));
+        let (start, end) = (first.guard().end, last.mapped().end);
+        let flags = MapFlags::SHARED | MapFlags::FIXED | MapFlags::NORESERVE;
+        let (prot, at) = (ProtFlags::READ | ProtFlags::WRITE, start as *mut std::ffi::c_void);
+        // SAFETY: inside the arena, over slots that are not of this process's ranks.
+        let done = unsafe { mmap(at, end - start, prot, flags, &together.memory, (start - BASE) as u64) };
+        let what = || format!("the slots of ranks {} to {}", range.start, range.end - 1);
+        done.map(|_| ()).map_err(|e| Error::Memory { what: what(), why: explain_map_error(e, end - start) })
     }
 
     /// Number of ranks' slots.
@@ -245,7 +278,7 @@ impl Slot {
         // SAFETY: the range lies in this slot of the reserved arena; nobody uses a slot before it is mapped.
         let done = unsafe {
             match BACKING.get() {
-                Some(Backing::Shared(fd)) => {
+                Some(Backing::Shared(Together { memory: fd, .. })) => {
                     let flags = MapFlags::SHARED | MapFlags::FIXED | MapFlags::NORESERVE;
                     mmap(at, r.len(), prot, flags, fd, (r.start - BASE) as u64)
                 }
@@ -274,6 +307,38 @@ impl Slot {
             // SAFETY: changes no contents; kernels before 5.14 refuse.
             let _ = unsafe { madvise(start as *mut _, end - start, Advice::LinuxPopulateWrite) };
         }
+    }
+
+    /// Gives the calling process, a child made by fork, memory of its own for the slot: what is there now, page by page.
+    /// Whoever shares the memory keeps still meanwhile. Only where slots are shared.
+    ///
+    /// # Safety
+    /// The caller runs on another stack, and mappings over the slot other than its own stay (text of files).
+    pub(crate) unsafe fn make_own(self, areas: &[Range<usize>]) -> std::io::Result<()> {
+        let Some(Backing::Shared(together)) = BACKING.get() else { return Ok(()) };
+        for area in areas {
+            let (start, end) = (area.start / PAGE * PAGE, up(area.end, PAGE));
+            let (prot, flags) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE | MapFlags::FIXED);
+            let (at, from) = (start as *mut std::ffi::c_void, (start - BASE) as u64);
+            // SAFETY: the slot's own pages, with the same contents.
+            unsafe { mmap(at, end - start, prot, flags | MapFlags::NORESERVE, &together.memory, from)? };
+            let mut at = from;
+            let to = from + (end - start) as u64;
+            // a page of the file that exists is shared until it is written to
+            while let Ok(data) = rustix::fs::seek(&together.memory, rustix::fs::SeekFrom::Data(at)) {
+                let hole = rustix::fs::seek(&together.memory, rustix::fs::SeekFrom::Hole(data))?;
+                for page in (data.min(to)..hole.min(to)).step_by(PAGE) {
+                    let byte = (BASE as u64 + page / PAGE as u64 * PAGE as u64) as *mut u8;
+                    // SAFETY: inside the area that was mapped just now.
+                    unsafe { byte.write_volatile(byte.read_volatile()) };
+                }
+                at = hole;
+                if at >= to {
+                    break;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Unmaps the slot. The rank must have ended or left.

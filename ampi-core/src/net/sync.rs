@@ -9,11 +9,10 @@ pub use loom::{
     },
 };
 
+#[cfg(all(test, not(loom)))]
+pub use std::sync::Arc;
 #[cfg(not(loom))]
-pub use std::sync::{
-    Arc,
-    atomic::{AtomicU32, Ordering},
-};
+pub use std::sync::atomic::{AtomicU32, Ordering};
 
 /// std's `UnsafeCell` with loom's closure interface.
 #[cfg(not(loom))]
