@@ -15,6 +15,7 @@
 //! | [`frame`], [`link`], [`place`] | what does a transport between processes give, and what does its user owe |
 //! | `outgoing`, `incoming` | what every transport does with frames that are cut into pieces |
 //! | [`tcp`], [`shm`] | the transports |
+//! | [`bell`] | how is a sleeping process of this host woken |
 //! | [`routed`] | several of them as one |
 //! | [`start`] | how does a process take its place in a job |
 //! | [`loopback`], [`faulty`] | the transports of simulations: memory only; and anything can go wrong |
@@ -29,6 +30,7 @@
 //! The secret proves who opened a connection. What travels on a data link afterwards is neither encrypted nor signed: a
 //! network on which somebody can alter TCP streams is no place for a job.
 
+pub mod bell;
 pub mod bootstrap;
 pub mod faulty;
 pub mod frame;

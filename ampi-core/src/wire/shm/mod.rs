@@ -25,6 +25,7 @@ use super::outgoing::Outgoing;
 use super::place::Lent;
 use super::secret::Secret;
 use super::stream::{Address, Listener, Stream};
+pub use meet::HostMemory;
 use meet::Met;
 use ring::{Rx, Tx};
 use segment::{LINES_DEFAULT, RingMemory, Segment};
@@ -42,6 +43,8 @@ const PARTS_MAX: usize = 32;
 /// This process's rings to other processes of its host.
 pub struct Shm {
     peers: Vec<Option<Box<Peer>>>,
+    /// Peers with which this process shares the memory of the host.
+    together: Vec<ProcessId>,
     /// Numbers of the peers whose link is up.
     up: Vec<ProcessId>,
     pending: Pending,
@@ -80,14 +83,31 @@ impl Shm {
         until: Instant,
         give_up: &dyn Fn() -> bool,
     ) -> Shm {
+        let mut none = HostMemory::default();
+        Shm::meet_with(me, processes, secret, listener, peers, &mut none, until, give_up)
+    }
+
+    /// The same, and the lowest of the processes hands the memory of the host to the others.
+    #[allow(clippy::too_many_arguments)]
+    pub fn meet_with(
+        me: ProcessId,
+        processes: u32,
+        secret: &Secret,
+        listener: &Listener,
+        peers: &[(ProcessId, Address)],
+        host: &mut HostMemory,
+        until: Instant,
+        give_up: &dyn Fn() -> bool,
+    ) -> Shm {
         let make = || Segment::create(LINES_DEFAULT);
-        let (met, notes) = meet::meet(me, secret, listener, peers, &make, until, give_up);
+        let (met, notes) = meet::meet(me, secret, listener, peers, &make, host, until, give_up);
         Shm::over(me, processes, met, notes)
     }
 
     fn over(me: ProcessId, processes: u32, met: Vec<Met>, notes: Vec<String>) -> Shm {
         let mut shm = Shm {
             peers: (0..processes).map(|_| None).collect(),
+            together: met.iter().filter(|m| m.together).map(|m| m.peer).collect(),
             up: Vec::new(),
             pending: Pending::default(),
             notes,
@@ -115,6 +135,11 @@ impl Shm {
     /// Is `peer` connected through memory?
     pub fn reaches(&self, peer: ProcessId) -> bool {
         self.peers.get(peer as usize).is_some_and(|p| p.is_some())
+    }
+
+    /// Do both sides have the memory of the host?
+    pub fn is_together_with(&self, peer: ProcessId) -> bool {
+        self.together.contains(&peer)
     }
 
     fn peer(&mut self, peer: ProcessId) -> Option<&mut Peer> {
