@@ -34,6 +34,7 @@ pub mod handshake;
 mod incoming;
 pub mod link;
 pub mod loopback;
+pub mod messages;
 mod outgoing;
 pub mod place;
 #[cfg(test)]
