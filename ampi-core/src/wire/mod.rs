@@ -35,6 +35,7 @@ mod incoming;
 pub mod link;
 pub mod loopback;
 pub mod messages;
+pub mod ofi;
 mod outgoing;
 pub mod place;
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! Buffers for packets, in regions that the network knows. They are used again and again; their number follows the need.
 
-use super::carrier::{Carrier, Region};
+use super::carrier::{Carrier, Memory, Region};
 use super::packet::PACKET_BYTES;
-use std::cell::UnsafeCell;
+use std::sync::Arc;
 
 /// Buffers of one region.
 const SLAB: u32 = 32;
@@ -15,22 +15,16 @@ pub struct Buffers {
 }
 
 struct Slab {
-    memory: Box<[UnsafeCell<u8>]>,
+    memory: Arc<Memory>,
     region: Region,
 }
-
-// SAFETY: the cells are only reached through `Buffers`, whose owner is the only one to use them, beside a network that
-// was given them by address.
-unsafe impl Send for Slab {}
 
 impl Buffers {
     /// A buffer that nobody uses.
     pub fn take<C: Carrier>(&mut self, carrier: &mut C) -> Result<u32, String> {
         if self.free.is_empty() {
-            let len = SLAB as usize * PACKET_BYTES;
-            let memory: Box<[UnsafeCell<u8>]> = (0..len).map(|_| UnsafeCell::new(0)).collect();
-            // SAFETY: the slab lives as long as the link, whose carrier is dropped first.
-            let region = unsafe { carrier.register(memory.as_ptr().cast_mut().cast(), len)? };
+            let memory = Arc::new(Memory::new(SLAB as usize * PACKET_BYTES));
+            let region = carrier.register(memory.clone())?;
             let first = self.slabs.len() as u32 * SLAB;
             self.slabs.push(Slab { memory, region });
             self.free.extend((first..first + SLAB).rev());
@@ -46,8 +40,7 @@ impl Buffers {
     /// Address of a buffer, and the region it lies in.
     pub fn at(&self, buffer: u32) -> (*mut u8, Region) {
         let slab = &self.slabs[(buffer / SLAB) as usize];
-        let at = &slab.memory[(buffer % SLAB) as usize * PACKET_BYTES];
-        (at.get(), slab.region)
+        (slab.memory.at((buffer % SLAB) as usize * PACKET_BYTES), slab.region)
     }
 
     /// The first `len` bytes of a buffer.

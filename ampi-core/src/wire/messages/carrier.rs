@@ -7,7 +7,9 @@
 //! 4. No call waits. Only a drop may, for a short time.
 
 use crate::wire::ProcessId;
+use std::cell::UnsafeCell;
 use std::os::fd::BorrowedFd;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What a message is, for the network's own matching.
@@ -49,8 +51,36 @@ pub struct Done {
     pub result: Result<usize, String>,
 }
 
-/// Memory, at a fixed address, that the carrier knows already.
-#[derive(Clone, Copy, Debug)]
+/// Memory that the network and its user write in turns. Only addresses of it are handed out.
+pub struct Memory(Box<[UnsafeCell<u8>]>);
+
+// SAFETY: it gives out addresses and no references; who uses them promises not to do so at the same time as others.
+unsafe impl Send for Memory {}
+// SAFETY: the same.
+unsafe impl Sync for Memory {}
+
+impl Memory {
+    pub fn new(len_bytes: usize) -> Memory {
+        Memory((0..len_bytes).map(|_| UnsafeCell::new(0)).collect())
+    }
+
+    /// The address of byte `offset`.
+    pub fn at(&self, offset: usize) -> *mut u8 {
+        self.0[offset].get()
+    }
+
+    /// Its length in bytes.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// Memory that the carrier knows already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Region(pub usize);
 
 /// One process's access to a network.
@@ -63,11 +93,8 @@ pub trait Carrier: Send {
     fn ring(&self) -> u32;
     /// Makes `peer` known. Once, before anything else is done with it.
     fn reach(&mut self, peer: ProcessId) -> Result<(), String>;
-    /// Tells of memory that will be used again and again.
-    ///
-    /// # Safety
-    /// The `len` bytes at `at` stay allocated until the carrier is dropped.
-    unsafe fn register(&mut self, at: *mut u8, len: usize) -> Result<Region, String>;
+    /// Tells of memory that will be used again and again. The carrier keeps it for as long as the network may use it.
+    fn register(&mut self, memory: Arc<Memory>) -> Result<Region, String>;
     /// Begins to send `len` bytes at `at`, which lie in `region` if that is named.
     ///
     /// # Safety
@@ -98,6 +125,8 @@ pub trait Carrier: Send {
     ) -> Begun;
     /// Asks for the early end of a receive. It is over when `poll` says so.
     fn cancel(&mut self, operation: Operation);
+    /// Nothing is to be expected from `peer` any more: it is dead, or cannot be reached.
+    fn peer_is_lost(&mut self, peer: ProcessId);
     /// Moves on; adds what is over. An error when the network as a whole is lost.
     fn poll(&mut self, done: &mut Vec<Done>) -> Result<(), String>;
     /// Will [`Carrier::descriptor`] tell of everything that happens from now on? False when something is here already.

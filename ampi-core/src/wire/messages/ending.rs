@@ -92,7 +92,11 @@ impl<C: Carrier> Messages<C> {
                 self.stuck = true;
             }
         }
+        if p.failing.is_some() && !ending.cancelled {
+            ending.until = Instant::now();
+        }
         if ending.until <= Instant::now() {
+            self.carrier.peer_is_lost(peer);
             if ending.cancelled && !ending.told {
                 ending.told = true;
                 self.pending.broken(Broken { peer, reason: reason(&p.phase) });
@@ -110,7 +114,8 @@ impl<C: Carrier> Messages<C> {
             self.pending.lost(peer, head, place);
         }
         // an unsaid Farewell is retried until the limit
-        let over = complete && p.outbox.is_empty() && (!p.farewell_owed || ending.cancelled || p.heard.is_none());
+        let over =
+            complete && p.outbox.is_empty() && (!p.farewell_owed || ending.cancelled || p.heard.is_none());
         if over && !ending.told {
             ending.told = true;
             self.pending.broken(Broken { peer, reason: reason(&p.phase) });
@@ -151,7 +156,7 @@ impl<C: Carrier> Drop for Messages<C> {
         let busy = |link: &Self| {
             let waits = |p: &super::Peer| match p.phase {
                 Phase::Up => !p.is_quiet() && p.failing.is_none(),
-                Phase::Broken(_) => p.farewell_owed || p.flying > 0,
+                Phase::Broken(_) => (p.farewell_owed && p.heard.is_some()) || p.flying > 0,
                 _ => false,
             };
             link.peers.iter().any(waits)

@@ -143,7 +143,9 @@ impl<C: Carrier> Messages<C> {
             } else if now >= until {
                 let limit = self.opening_limit.as_secs_f64();
                 let reason = match &p.suspicion {
-                    Some(why) => format!("it did not prove within {limit:.1} s that it is of this job: {why}"),
+                    Some(why) => {
+                        format!("it did not prove within {limit:.1} s that it is of this job: {why}")
+                    }
                     None => format!("it did not answer within {limit:.1} s"),
                 };
                 self.break_link(peer, reason, true);

@@ -273,7 +273,8 @@ impl Inbox {
 
 /// The length that the header of a packet tells; it was compared with the true one when the packet arrived.
 fn packet_len(packet: &[u8]) -> usize {
-    let word = |at: usize| u32::from_le_bytes([packet[at], packet[at + 1], packet[at + 2], packet[at + 3]]) as usize;
+    let word =
+        |at: usize| u32::from_le_bytes([packet[at], packet[at + 1], packet[at + 2], packet[at + 3]]) as usize;
     let pieces = word(16) >> 16;
     (super::packet::HEADER_BYTES + 4 * pieces + word(24)).min(packet.len())
 }

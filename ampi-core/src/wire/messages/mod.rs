@@ -268,9 +268,8 @@ impl<C: Carrier> Messages<C> {
             let (at, region) = self.buffers.at(buffer);
             let operation = Operation::PacketIn { buffer };
             // SAFETY: the buffer is nobody else's until the operation is over.
-            let begun = unsafe {
-                self.carrier.receive(None, Tag::Packet, at, PACKET_BYTES, Some(region), operation)
-            };
+            let begun =
+                unsafe { self.carrier.receive(None, Tag::Packet, at, PACKET_BYTES, Some(region), operation) };
             match begun {
                 Begun::Yes => self.ring_posted += 1,
                 Begun::Later => {
@@ -355,7 +354,8 @@ impl<C: Carrier> Messages<C> {
     fn packet_arrived(&mut self, buffer: u32, len: usize) {
         // SAFETY: its receive is over.
         let bytes = unsafe { self.buffers.bytes(buffer, len.min(PACKET_BYTES)) };
-        let header = Header::read(bytes).filter(|h| h.from != self.me && (h.from as usize) < self.peers.len());
+        let header =
+            Header::read(bytes).filter(|h| h.from != self.me && (h.from as usize) < self.peers.len());
         let Some(header) = header else {
             self.buffers.give(buffer);
             return self.note_stranger("a message that is not of this job was dropped".into());
@@ -522,8 +522,9 @@ impl<C: Carrier> Messages<C> {
 
     /// Sends the first `len` bytes of `buffer`. The buffer is the network's, or given back, unless this fails.
     fn send_packet(&mut self, to: ProcessId, buffer: u32, len: usize) -> Begun {
-        // the last words shall be known to have left
-        if len <= INJECT_MAX.min(self.carrier.inject_max()) && !self.closing {
+        // the last words shall be known to have left, or not
+        let last = self.closing || self.peers[to as usize].ending.is_some();
+        if len <= INJECT_MAX.min(self.carrier.inject_max()) && !last {
             // SAFETY: nobody writes to it.
             let bytes = unsafe { self.buffers.bytes(buffer, len) };
             let begun = self.carrier.inject(to, Tag::Packet, bytes);
@@ -696,6 +697,7 @@ impl<C: Carrier> Link for Messages<C> {
     fn cut(&mut self, peer: ProcessId, reason: &str) {
         if peer != self.me && (peer as usize) < self.peers.len() {
             self.break_link(peer, reason.into(), true);
+            self.carrier.peer_is_lost(peer);
         }
     }
 

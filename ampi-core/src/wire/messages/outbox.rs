@@ -172,7 +172,8 @@ impl Outbox {
                 used = at;
             }
             if frame.packed < frame.len() {
-                let copied = self.pack_long(&mut room[used..], gathered.saturating_sub(used), piece_max, pieces);
+                let copied =
+                    self.pack_long(&mut room[used..], gathered.saturating_sub(used), piece_max, pieces);
                 used += copied;
             }
             let frame = &self.frames[self.cursor];
@@ -329,7 +330,8 @@ mod tests {
                         // small and large pieces in turns
                         let (a, b) = (len / 20, len / 2);
                         let part = |from: usize, to: usize| (bytes[from..to].as_ptr(), to - from);
-                        let pieces = vec![part(0, a), part(a, b), part(b, b), part(b, b + a), part(b + a, len)];
+                        let pieces =
+                            vec![part(0, a), part(a, b), part(b, b), part(b, b + a), part(b + a, len)];
                         // SAFETY: `bytes` lives to the end of the test.
                         out.lend(head, unsafe { Lent::pieces(pieces, i as u64) });
                     }

@@ -72,7 +72,8 @@ impl Header {
 
     /// The header of a packet that is exactly as long as it says; `None` for anything else.
     pub fn read(packet: &[u8]) -> Option<Header> {
-        let word = |at: usize| u32::from_le_bytes([packet[at], packet[at + 1], packet[at + 2], packet[at + 3]]);
+        let word =
+            |at: usize| u32::from_le_bytes([packet[at], packet[at + 1], packet[at + 2], packet[at + 3]]);
         if packet.len() < HEADER_BYTES {
             return None;
         }
@@ -141,7 +142,12 @@ impl Hello {
     }
 
     /// Reads and checks the bytes of a Hello from process `from` to process `to`.
-    pub fn check(bytes: &[u8], secret: &Secret, from: ProcessId, to: ProcessId) -> Result<Hello, &'static str> {
+    pub fn check(
+        bytes: &[u8],
+        secret: &Secret,
+        from: ProcessId,
+        to: ProcessId,
+    ) -> Result<Hello, &'static str> {
         if bytes.len() != HELLO_BYTES || !bytes.starts_with(MAGIC) {
             return Err("what came is not this protocol");
         }

@@ -1,7 +1,7 @@
 //! A network of messages that is only memory, and that does whatever a network may do: takes nothing for a while, lets ends be
 //! told in any order, keeps a long message at its sender until a receive meets it. For tests.
 
-use super::carrier::{Begun, Carrier, Done, Operation, Region, Tag};
+use super::carrier::{Begun, Carrier, Done, Memory, Operation, Region, Tag};
 use crate::wire::ProcessId;
 use crate::wire::rules::Numbers;
 use std::collections::VecDeque;
@@ -186,9 +186,10 @@ impl Carrier for Simulated {
             false => Ok(()),
         }
     }
-    unsafe fn register(&mut self, at: *mut u8, _: usize) -> Result<Region, String> {
-        Ok(Region(at as usize))
+    fn register(&mut self, memory: Arc<Memory>) -> Result<Region, String> {
+        Ok(Region(memory.at(0) as usize))
     }
+    fn peer_is_lost(&mut self, _: ProcessId) {}
     unsafe fn send(
         &mut self,
         to: ProcessId,

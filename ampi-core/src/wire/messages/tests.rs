@@ -4,7 +4,11 @@ use super::simulated::{Simulated, network};
 use super::*;
 use crate::wire::rules::{self, Kept, Net, SOON};
 
-fn over(carriers: Vec<Simulated>, secret: impl Fn(u32) -> Secret, limit: Duration) -> Vec<Messages<Simulated>> {
+fn over(
+    carriers: Vec<Simulated>,
+    secret: impl Fn(u32) -> Secret,
+    limit: Duration,
+) -> Vec<Messages<Simulated>> {
     let n = carriers.len() as u32;
     let end = |(me, carrier)| Messages::new(carrier, me, n, secret(me), limit).unwrap();
     (0..).zip(carriers).map(end).collect()
@@ -84,16 +88,8 @@ fn strangers_are_dropped_and_disturb_nobody() {
     net.until("the connection", |net| net.frames() == 1);
     // as process 1: rubbish, frames that would fit, a Farewell, a Hello of another secret
     let token = net.links[1].peers[0].tokens.packet;
-    let header = |kind, token| Header {
-        from: 1,
-        number: 1,
-        token,
-        kind,
-        pieces: 0,
-        taken: 0,
-        len: 0,
-        pieces_out: 0,
-    };
+    let header =
+        |kind, token| Header { from: 1, number: 1, token, kind, pieces: 0, taken: 0, len: 0, pieces_out: 0 };
     let packet = |header: Header| {
         let mut packet = vec![0; HEADER_BYTES];
         header.write(&mut packet);
