@@ -29,8 +29,10 @@
 
 pub mod bootstrap;
 pub mod faulty;
+mod foreign;
 pub mod frame;
 pub mod handshake;
+pub mod host_library;
 mod incoming;
 pub mod link;
 pub mod loopback;

@@ -19,7 +19,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 const JOB: &str = "AMPI_WIRE_TEST_JOB";
-const PROCESSES: u32 = 3;
+pub const PROCESSES: u32 = 3;
 const FRAMES: u64 = 300;
 const SOON: Duration = Duration::from_secs(20);
 /// Exit code of a process that has noticed that another one died.
@@ -66,8 +66,13 @@ impl Sink for Counted {
 }
 
 /// Exchanges frames with all others over `link`; an error when one of them is lost.
-fn exchange(link: &mut dyn Link, me: ProcessId, events: &Receiver<Event>) -> Result<(), String> {
-    let others: Vec<ProcessId> = (0..PROCESSES).filter(|p| *p != me).collect();
+pub fn exchange(
+    link: &mut dyn Link,
+    me: ProcessId,
+    processes: u32,
+    events: &Receiver<Event>,
+) -> Result<(), String> {
+    let others: Vec<ProcessId> = (0..processes).filter(|p| *p != me).collect();
     let mut counted = Counted::default();
     let end = Instant::now() + SOON;
     let lost = |link: &mut dyn Link, others: &[ProcessId]| -> Result<(), String> {
@@ -154,18 +159,18 @@ fn live(
         if let Some(note) = shm.notes().pop() {
             return Err(note);
         }
-        exchange(&mut shm, me, &events)?;
+        exchange(&mut shm, me, PROCESSES, &events)?;
         client.barrier(SOON).map_err(|e| e.to_string())?;
         let addresses = table.processes.iter().map(|p| vec![p.listen[0].clone()]).collect();
         let mesh = Mesh::new(me, secret.clone(), vec![listener, tcp], addresses, Options::default());
-        exchange(&mut mesh.map_err(|e| e.to_string())?, me, &events)?;
+        exchange(&mut mesh.map_err(|e| e.to_string())?, me, PROCESSES, &events)?;
         if let Some(endpoint) = endpoint {
             client.barrier(SOON).map_err(|e| e.to_string())?;
             let is_fabric = |a: &&Address| matches!(a, Address::Fabric { .. });
             let addresses: Vec<Option<Address>> =
                 table.processes.iter().map(|p| p.listen.iter().find(is_fabric).cloned()).collect();
             let link = ofi::link(endpoint, me, secret, &addresses, SOON);
-            exchange(&mut link.map_err(|e| e.to_string())?, me, &events)?;
+            exchange(&mut link.map_err(|e| e.to_string())?, me, PROCESSES, &events)?;
         }
         client.barrier(SOON).map_err(|e| e.to_string())
     })();

@@ -15,10 +15,11 @@
 #![allow(unsafe_code)]
 
 use super::abi::{self, *};
-use super::library::{Library, Signals, failed, library};
+use super::library::{Library, failed, library};
 use super::{Options, SHY};
 use crate::error::{Error, Result};
 use crate::wire::ProcessId;
+use crate::wire::foreign::Signals;
 use crate::wire::messages::carrier::{Begun, Carrier, Done, Memory, Operation, Region, Tag};
 use crate::wire::messages::{PACKET_BYTES, PIECE_BYTES_MAX};
 use crate::wire::stream::Address;
@@ -120,6 +121,8 @@ pub struct Endpoint {
 /// What is open. Fields are in the order in which they have to be closed.
 struct Open {
     ep: Object<Ep>,
+    // the provider has their addresses
+    #[allow(clippy::vec_box)]
     contexts: Vec<Box<Context>>,
     regions: Vec<(Option<Object<Mr>>, Arc<Memory>)>,
     cq: Object<Cq>,

@@ -212,7 +212,9 @@ fn helper() {
     let own = endpoint.address().clone();
     let addresses = [Some(words[1].parse().unwrap()), Some(own.clone())];
     let secret = Secret::from_hex(words[2]).unwrap();
-    std::fs::write(words[3], own.to_string()).unwrap();
+    let half = format!("{}.half", words[3]);
+    std::fs::write(&half, own.to_string()).unwrap();
+    std::fs::rename(half, words[3]).unwrap();
     let mut link = link(endpoint, 1, secret, &addresses, SOON).unwrap();
     link.send(0, &FrameHead::new(1, 2, 3, 4), &[b"first"]).unwrap();
     link.lend(0, &FrameHead::new(1, 2, 3, 5), Lent::owned(vec![7; 64 << 20], 1)).unwrap();
