@@ -14,7 +14,10 @@
 //! | [`bootstrap`] | who else is in the job, and where; how does it start, end, and break |
 //! | [`frame`], [`link`], [`place`] | what does a transport between processes give, and what does its user owe |
 //! | `outgoing`, `incoming` | what every transport does with frames that are cut into pieces |
-//! | [`tcp`], [`shm`] | the transports |
+//! | [`tcp`], [`shm`] | the transports of the system itself: sockets, memory of a host |
+//! | [`messages`] | one transport over whatever carries messages, and what such a carrier has to give |
+//! | [`ofi`], [`host_library`] | carriers: libfabric's providers; the host's MPI library |
+//! | `foreign` | libraries opened at run time |
 //! | [`loopback`], [`faulty`] | the transports of simulations: memory only; and anything can go wrong |
 //!
 //! Rules:

@@ -10,7 +10,9 @@
 
 use crate::error::{Error, Result};
 use rustix::event::{PollFd, PollFlags, Timespec};
-use rustix::net::{AddressFamily, SendAncillaryBuffer, SendFlags, SocketFlags, SocketType, sockopt};
+use rustix::net::{
+    AddressFamily, RecvFlags, SendAncillaryBuffer, SendFlags, SocketFlags, SocketType, sockopt,
+};
 use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
@@ -269,6 +271,24 @@ impl Stream {
         match rustix::net::sendmsg(self, slices, &mut no_fds, flags) {
             Ok(n) => Ok(n),
             Err(e) if e == rustix::io::Errno::AGAIN || e == rustix::io::Errno::INTR => Ok(0),
+            Err(e) => Err(e.into()),
+        }
+    }
+
+    /// The same for one stretch of memory, which costs less.
+    pub fn write_one(&self, bytes: &[u8]) -> io::Result<usize> {
+        match rustix::net::send(self, bytes, SendFlags::NOSIGNAL | SendFlags::DONTWAIT) {
+            Ok(n) => Ok(n),
+            Err(e) if e == rustix::io::Errno::AGAIN || e == rustix::io::Errno::INTR => Ok(0),
+            Err(e) => Err(e.into()),
+        }
+    }
+
+    /// The same as [`Stream::read`] for one stretch of memory, which costs less.
+    pub fn read_one(&mut self, bytes: &mut [u8]) -> io::Result<Option<usize>> {
+        match rustix::net::recv(&*self, bytes, RecvFlags::DONTWAIT) {
+            Ok((n, _)) => Ok(Some(n)),
+            Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => Ok(None),
             Err(e) => Err(e.into()),
         }
     }

@@ -182,7 +182,7 @@ fn live(
 
 fn fabric_options(provider: &str) -> ofi::Options {
     let address = if provider == "shm" { None } else { Some([127, 0, 0, 1].into()) };
-    ofi::Options { provider: Some(provider.into()), address, register: false }
+    ofi::Options { provider: Some(provider.into()), address, ..ofi::Options::default() }
 }
 
 /// Not a test of its own: one process of the jobs below.

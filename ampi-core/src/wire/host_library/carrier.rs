@@ -12,7 +12,7 @@
 use super::library::{Functions, Raw, Status};
 use crate::wire::ProcessId;
 use crate::wire::messages::PIECE_BYTES_MAX;
-use crate::wire::messages::carrier::{Begun, Carrier, Done, Memory, Operation, Region, Tag};
+use crate::wire::messages::carrier::{Begun, Carrier, Done, Memory, Operation, Region, Tag, nap_after};
 use std::collections::VecDeque;
 use std::ffi::c_int;
 use std::os::fd::BorrowedFd;
@@ -24,9 +24,6 @@ const RING: u32 = 32;
 const PIECE_TAGS: u32 = 30_000;
 /// Ends of packets that one poll takes.
 const ENDS: usize = 32;
-/// A sleeper comes back after an eighth of the time in which nothing happened, within these.
-const NAP_MIN: Duration = Duration::from_micros(20);
-const NAP_MAX: Duration = Duration::from_millis(2);
 /// Each step of the end may take so long.
 const END_LIMIT: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(200);
@@ -283,6 +280,6 @@ impl<H: Raw> Carrier for Host<H> {
     }
 
     fn nap(&self) -> Option<Duration> {
-        Some((self.active.elapsed() / 8).clamp(NAP_MIN, NAP_MAX))
+        Some(nap_after(self.active.elapsed()))
     }
 }

@@ -51,6 +51,11 @@ pub struct Done {
     pub result: Result<usize, String>,
 }
 
+/// For how long a sleeper leaves a network alone that cannot wake it: an eighth of the time in which nothing has happened.
+pub fn nap_after(idle: Duration) -> Duration {
+    (idle / 8).clamp(Duration::from_micros(20), Duration::from_millis(2))
+}
+
 /// Memory that the network and its user write in turns. Only addresses of it are handed out.
 pub struct Memory(Box<[UnsafeCell<u8>]>);
 

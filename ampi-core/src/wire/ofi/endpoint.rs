@@ -20,7 +20,7 @@ use super::{Options, SHY};
 use crate::error::{Error, Result};
 use crate::wire::ProcessId;
 use crate::wire::foreign::Signals;
-use crate::wire::messages::carrier::{Begun, Carrier, Done, Memory, Operation, Region, Tag};
+use crate::wire::messages::carrier::{Begun, Carrier, Done, Memory, Operation, Region, Tag, nap_after};
 use crate::wire::messages::{PACKET_BYTES, PIECE_BYTES_MAX};
 use crate::wire::stream::Address;
 use std::ffi::{CStr, CString, c_int, c_void};
@@ -29,15 +29,13 @@ use std::os::fd::{BorrowedFd, RawFd};
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Receives for packets.
 const RING: u32 = 64;
 /// Ends that one poll takes.
 const ENDS: usize = 32;
 const NUMBER_BITS: u32 = 24;
-/// A provider that cannot tell is asked after so long.
-const NAP: Duration = Duration::from_micros(500);
 
 /// What an operation needs until it is over. The provider owns `internal`.
 #[repr(C)]
@@ -116,6 +114,8 @@ pub struct Endpoint {
     provider: String,
     address: Address,
     has_lost: bool,
+    /// When something was over the last time.
+    active: Instant,
 }
 
 /// What is open. Fields are in the order in which they have to be closed.
@@ -226,10 +226,10 @@ impl Endpoint {
         let copy = NonNull::new(unsafe { (info.library.dupinfo)(chosen) });
         let copy = copy.ok_or_else(|| failed("choosing a provider", "no memory"))?;
         let chosen = Description { info: copy, library: info.library };
-        Endpoint::build(chosen, options.register)
+        Endpoint::build(chosen, options)
     }
 
-    fn build(info: Description, register: bool) -> Result<Endpoint> {
+    fn build(info: Description, options: &Options) -> Result<Endpoint> {
         let _signals = Signals::keep();
         let library = info.library;
         let at = info.info.as_ptr();
@@ -250,7 +250,7 @@ impl Endpoint {
             attr.kind = AV_TABLE;
             let status = (ops.av_open)(domain.0.as_ptr(), &mut attr, &mut av, ptr::null_mut());
             let av = Object::made(library, &what("address vector"), status, av)?;
-            let (cq, descriptor) = open_queue(library, &domain, &provider)?;
+            let (cq, descriptor) = open_queue(library, &domain, &provider, options.nap)?;
             let status = (ops.endpoint)(domain.0.as_ptr(), at, &mut ep, ptr::null_mut());
             let ep = Object::made(library, &what("endpoint"), status, ep)?;
             for status in
@@ -261,7 +261,7 @@ impl Endpoint {
                 }
             }
             let name = name_of(library, &ep, &provider)?;
-            let registers = register || (*(*at).domain_attr).mr_mode & MR_LOCAL != 0;
+            let registers = options.register || (*(*at).domain_attr).mr_mode & MR_LOCAL != 0;
             let (contexts, regions) = (Vec::new(), Vec::new());
             let endpoint = Endpoint {
                 open: ManuallyDrop::new(Open { ep, contexts, regions, cq, av, domain, fabric, info }),
@@ -273,6 +273,7 @@ impl Endpoint {
                 address: Address::Fabric { provider: provider.clone(), name },
                 provider,
                 has_lost: false,
+                active: Instant::now(),
             };
             endpoint.check_limits()?;
             Ok(endpoint)
@@ -473,9 +474,10 @@ fn open_queue(
     library: &Library,
     domain: &Object<Domain>,
     provider: &str,
+    nap: bool,
 ) -> Result<(Object<Cq>, Option<RawFd>)> {
     let mut last = None;
-    for wait_obj in [WAIT_FD, WAIT_NONE] {
+    for wait_obj in if nap { &[WAIT_NONE][..] } else { &[WAIT_FD, WAIT_NONE] }.iter().copied() {
         let mut cq = ptr::null_mut();
         // SAFETY: the attributes are a plain structure; the domain lives.
         let status = unsafe {
@@ -631,6 +633,9 @@ impl Carrier for Endpoint {
         if n < 0 && n != -EAGAIN {
             return Err(self.open.info.library.text(n));
         }
+        if n > 0 && self.descriptor.is_none() {
+            self.active = Instant::now();
+        }
         for entry in &entries[..n.clamp(0, ENDS as isize) as usize] {
             if let Some(operation) = self.ended(entry.op_context) {
                 done.push(Done { operation, result: Ok(entry.len) });
@@ -655,6 +660,6 @@ impl Carrier for Endpoint {
     }
 
     fn nap(&self) -> Option<Duration> {
-        self.descriptor.is_none().then_some(NAP)
+        self.descriptor.is_none().then(|| nap_after(self.active.elapsed()))
     }
 }

@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 fn options(provider: &str) -> Options {
-    Options { provider: Some(provider.into()), address: Some([127, 0, 0, 1].into()), register: false }
+    Options { provider: Some(provider.into()), address: Some([127, 0, 0, 1].into()), ..Options::default() }
 }
 
 /// Names of the providers to try that work here; says which do not, and why.
@@ -104,11 +104,16 @@ fn frames_arrive_in_order_by_every_provider() {
 }
 
 #[test]
-fn frames_arrive_in_order_with_registered_memory() {
+fn frames_arrive_with_registered_memory_and_without_a_descriptor() {
     for provider in present(USUAL) {
         let secret = Secret::random().unwrap();
         let options = Options { register: true, ..local(&provider) };
         rules::frames_arrive_in_order(links_of(3, &options, |_| secret.clone(), SOON), 33);
+        let options = Options { nap: true, ..local(&provider) };
+        let mut links = links_of(2, &options, |_| secret.clone(), SOON);
+        assert!(links[0].deadline().is_some() && links[0].prepare_sleep());
+        links[0].wait_for(&mut |_| panic!("it shall have no descriptor"));
+        rules::a_hundred_megabytes_arrive(links);
     }
 }
 
