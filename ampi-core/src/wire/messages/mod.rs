@@ -43,7 +43,7 @@ mod greeting;
 mod inbox;
 mod outbox;
 mod packet;
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod simulated;
 #[cfg(all(test, not(loom)))]
 mod tests;
