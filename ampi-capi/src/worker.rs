@@ -161,8 +161,9 @@ pub fn main(args: &[OsString]) -> i32 {
         Err(e) => {
             let code = if matches!(e, Error::Load { .. }) { 126 } else { 1 };
             // among several processes the launcher tells the user, once
-            if !entrance.is_some_and(|entrance| entrance.decline(code, &e.to_string()).is_ok()) {
+            if entrance.is_none_or(|entrance| entrance.decline(code, &e.to_string()).is_err()) {
                 let _ = writeln!(std::io::stderr(), "ampi: {e}");
+                processes::abort(code);
             }
             code
         }

@@ -12,7 +12,7 @@ use super::bootstrap::{Client, Event, Fingerprint, HostIdentity, Join, Limits, P
 use super::link::Link;
 use super::routed::Routed;
 use super::secret::{self, Secret};
-use super::shm::{HostMemory, Shm};
+use super::shm::{HostMemory, Meeting, Shm};
 use super::stream::{Address, Listener};
 use super::tcp::{Mesh, Options};
 use crate::arena;
@@ -111,7 +111,7 @@ impl Entrance {
         let client = Client::join(self.join(fingerprint), on_event)?;
         let table = client.table().clone();
         let (me, give_up) = (self.process.index, || over.load(Ordering::SeqCst));
-        let (link, host, notes) =
+        let Connected { link, together: host, notes } =
             self.listeners.connect(me, &self.transport, self.secret, &table, &give_up)?;
         let (memory, together) = host.unzip();
         Ok(Started { client, link, table, together, memory, notes })
@@ -123,6 +123,13 @@ struct Listeners {
     mesh: Vec<Listener>,
     memory: Option<Listener>,
     bell: Option<(Bell, Address)>,
+}
+
+/// What came of meeting the others.
+struct Connected {
+    link: Box<dyn Link>,
+    together: Option<(OwnedFd, Together)>,
+    notes: Vec<String>,
 }
 
 /// The bell of `process`, if it has one.
@@ -178,7 +185,7 @@ impl Listeners {
         secret: Secret,
         table: &Table,
         over: &dyn Fn() -> bool,
-    ) -> Result<(Box<dyn Link>, Option<(OwnedFd, Together)>, Vec<String>)> {
+    ) -> Result<Connected> {
         let processes = table.processes.len() as u32;
         let here = |q: ProcessId| table.on_host_of(me).any(|p| p.index == q);
         let mut links: Vec<Box<dyn Link>> = Vec::new();
@@ -191,7 +198,8 @@ impl Listeners {
                 .collect();
             let (mut host, note) = host_memory(me, table);
             let until = Instant::now() + MEETING;
-            let mut shm = Shm::meet_with(me, processes, &secret, listener, &peers, &mut host, until, over);
+            let meeting = Meeting { me, secret: &secret, listener, peers: &peers, until, give_up: over };
+            let mut shm = Shm::meet_with(&meeting, processes, &mut host);
             notes = shm.notes();
             notes.extend(note);
             if let (Some(memory), Some((bell, _))) = (host.memory, self.bell) {
@@ -224,7 +232,7 @@ impl Listeners {
             route = by_memory.iter().map(|reached| if *reached { 0 } else { last }).collect();
         }
         let link = if links.len() == 1 { links.remove(0) } else { Box::new(Routed::new(links, route)) };
-        Ok((link, together, notes))
+        Ok(Connected { link, together, notes })
     }
 }
 
