@@ -17,7 +17,8 @@ pub enum Peer {
     OpenMpi,
 }
 
-pub const PEERS: [Peer; 5] = [Peer::Ampi, Peer::AmpiProcesses, Peer::Mpich, Peer::MpichYielding, Peer::OpenMpi];
+pub const PEERS: [Peer; 5] =
+    [Peer::Ampi, Peer::AmpiProcesses, Peer::Mpich, Peer::MpichYielding, Peer::OpenMpi];
 
 impl Peer {
     /// Name on the command line and of the folder of its programs.

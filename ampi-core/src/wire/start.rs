@@ -24,6 +24,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+/// A process that computes does not answer: how long others wait for their connection to it. Dead ones are told of by the
+/// launcher.
+const OPENING: Duration = Duration::from_secs(30 * 24 * 3600);
 /// How long processes of a host may take to share memory.
 const MEETING: Duration = Duration::from_secs(20);
 /// Abstract names of bells begin so.
@@ -226,7 +229,8 @@ impl Listeners {
                 };
                 p.listen.iter().filter(fits).cloned().collect()
             });
-            let mesh = Mesh::new(me, secret, self.mesh, addresses.collect(), Options::default())?;
+            let options = Options { opening_limit: OPENING, ..Options::default() };
+            let mesh = Mesh::new(me, secret, self.mesh, addresses.collect(), options)?;
             links.push(Box::new(mesh));
             let last = links.len() - 1;
             route = by_memory.iter().map(|reached| if *reached { 0 } else { last }).collect();

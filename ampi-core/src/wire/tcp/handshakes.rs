@@ -40,10 +40,15 @@ impl Mesh {
 
     fn accept(&mut self, now: Instant) {
         for at in 0..self.listeners.len() {
-            while self.arrivals.len() < ARRIVALS_MAX {
+            for _ in 0..ARRIVALS_MAX {
                 match self.listeners[at].accept() {
                     Ok(None) => break,
                     Ok(Some((stream, from))) => {
+                        if self.arrivals.len() >= ARRIVALS_MAX {
+                            // who has been silent for longest makes room
+                            let oldest = self.arrivals.remove(0);
+                            self.dismiss(&oldest, "it did not say who it is while others waited");
+                        }
                         let handshake = Handshake::acceptor(&self.secret, Purpose::Tcp, self.me);
                         let key = epoll::EventData::new_u64(ARRIVAL);
                         if epoll::add(&self.epoll, &stream, key, epoll::EventFlags::IN).is_ok() {
