@@ -56,15 +56,16 @@ pub struct Joined {
 
 /// Joins the job; `fingerprint` must be the same everywhere.
 pub fn join(spec: &JobSpec, entrance: Entrance, fingerprint: Fingerprint) -> Result<Joined> {
-    let Started { client, link, table, together, memory, notes } = entrance.enter(fingerprint, heard)?;
+    let (client, entered) = entrance.enter(fingerprint, heard)?;
+    let (own, table) = (spec.process as ProcessId, client.table().clone());
+    let membership = Membership { client: Mutex::new(Some(Arc::new(client))), table: table.clone(), own };
+    assert!(MEMBERSHIP.set(membership).is_ok(), "a process joins once");
+    let Started { link, together, memory, notes } = entered.connect()?;
     if spec.verbose {
         for note in notes {
             let _ = writeln!(std::io::stderr(), "ampi: process {}: {note}", spec.process);
         }
     }
-    let own = spec.process as ProcessId;
-    let membership = Membership { client: Mutex::new(Some(Arc::new(client))), table: table.clone(), own };
-    assert!(MEMBERSHIP.set(membership).is_ok(), "a process joins once");
     Ok(Joined { table, own, link, together, memory })
 }
 
@@ -184,6 +185,16 @@ pub fn abort(code: i32) {
     if let Some(client) = client() {
         client.abort(code, "");
     }
+}
+
+/// This process has joined but cannot start: the launcher tells the user why. `false`: it has not joined.
+pub fn give_up(code: i32, why: &str) -> bool {
+    ENDING.store(true, Ordering::SeqCst);
+    let client = client();
+    if let Some(client) = &client {
+        client.abort(code, why);
+    }
+    client.is_some()
 }
 
 /// Leaves the job in good order.

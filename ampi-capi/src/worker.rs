@@ -161,7 +161,8 @@ pub fn main(args: &[OsString]) -> i32 {
         Err(e) => {
             let code = if matches!(e, Error::Load { .. }) { 126 } else { 1 };
             // among several processes the launcher tells the user, once
-            if !entrance.is_some_and(|entrance| entrance.decline(code, &e.to_string()).is_ok()) {
+            let declines = |entrance: Entrance| entrance.decline(code, &e.to_string()).is_ok();
+            if !entrance.is_some_and(declines) && !processes::give_up(code, &e.to_string()) {
                 let _ = writeln!(std::io::stderr(), "ampi: {e}");
             }
             code
@@ -225,7 +226,7 @@ fn prepare(args: &[OsString], entrance: &mut Option<Entrance>) -> Result<Option<
         });
     };
     if spec.processes > 1 && !spec.explain {
-        *entrance = Some(Entrance::open(&spec)?);
+        entrance.insert(Entrance::open(&spec)?).listen()?;
     }
     // To libc ranks look like threads, and it would give them an arena each.
     // SAFETY: no other thread exists yet.
