@@ -17,6 +17,7 @@ use crate::comm::shared::WORLD_CONTEXT;
 use crate::group::Group;
 use crate::pt2pt::message::Pools;
 use crate::rank::{Phase, Rank};
+use crate::say::say;
 use crate::{coll, deadlock, errhandler, fault, fingerprint, launcher, output, processes, pt2pt};
 use ampi_core::arena::{Arena, ArenaConfig, Backing, commons};
 use ampi_core::current;
@@ -104,7 +105,7 @@ fn abort_job(rank: &'static Rank, why: &str, exit_code: i32) -> ! {
     if let Some(guest) = Guest::current() {
         image::libc::flush(guest);
     }
-    let _ = writeln!(std::io::stderr(), "ampi: {at}: {why}");
+    say(format_args!("{at}: {why}"));
     leave(code)
 }
 

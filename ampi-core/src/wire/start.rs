@@ -10,6 +10,7 @@
 use super::ProcessId;
 use super::bell::Bell;
 use super::bootstrap::{Client, Event, Fingerprint, HostIdentity, Join, Limits, Process, Table, host_name};
+use super::faulty::{Clock, Faults, Faulty};
 use super::link::Link;
 use super::ofi;
 use super::routed::Routed;
@@ -32,6 +33,12 @@ const MEETING: Duration = Duration::from_secs(20);
 const BELL: &str = "ampi-bell-";
 /// Set to `off`, processes of a host exchange frames only: for tests, and for who suspects the shared memory.
 const SWITCH: &str = "AMPI_SHARED_MEMORY";
+/// A list of disturbances; here `wire=SEED`: frames wait for random times, so that those of different processes overtake each
+/// other, and polls find nothing though something is there. For tests.
+const STRESS: &str = "AMPI_STRESS";
+/// As long as a frame then waits, and of a million polls so many find nothing.
+const DELAY_NS_MAX: u64 = 300_000;
+const STALLS_PER_MILLION: u32 = 100_000;
 /// Abstract names of listeners that hand out shared memory begin so.
 const MEMORY: &str = "ampi-memory-";
 
@@ -189,9 +196,7 @@ impl Listeners {
             }
             Transport::Shm => Listeners { memory: memory()?, bell: bell()?, ..none() },
             Transport::Tcp => Listeners { mesh: vec![tcp()?], ..none() },
-            Transport::Ofi(provider) => {
-                Listeners { endpoint: Some(endpoint(provider, server)?), ..none() }
-            }
+            Transport::Ofi(provider) => Listeners { endpoint: Some(endpoint(provider, server)?), ..none() },
             Transport::Mpi(_) => {
                 let why = format!("{transport} is not in this version; there are auto, shm, tcp and ofi");
                 return Err(Error::Setting { name: "--transport".into(), why });
@@ -303,20 +308,41 @@ impl Meeting<'_> {
         }
         route[me as usize] = 0;
         notes.push(reached_by(me, &by));
-        let link = if links.len() == 1 { links.remove(0) } else { Box::new(Routed::new(links, route)) };
+        let link: Box<dyn Link> =
+            if links.len() == 1 { links.remove(0) } else { Box::new(Routed::new(links, route)) };
+        let link = match stress()? {
+            None => link,
+            Some(seed) => {
+                let faults = Faults {
+                    seed: seed.wrapping_mul(u64::from(processes) + 1).wrapping_add(u64::from(me)),
+                    delay_ns_max: DELAY_NS_MAX,
+                    stalls_per_million: STALLS_PER_MILLION,
+                    ..Faults::default()
+                };
+                notes.push(format!("frames are delayed ({STRESS}, seed {seed})"));
+                Box::new(Faulty::new(link, processes, Clock::real(), faults))
+            }
+        };
         Ok(Started { link, together, memory, notes })
     }
 
     /// Sockets, and what those to a process are called.
     fn mesh(&self, listeners: Vec<Listener>) -> Result<(Box<dyn Link>, Naming)> {
-        let addresses: Vec<Vec<Address>> = self.table.processes.iter().map(|p| {
-            let fits = |a: &&Address| {
-                let serves = !is_named(a, MEMORY) && !is_named(a, BELL) && !matches!(a, Address::Fabric { .. });
-                serves && (self.is_here(p.index) || !a.is_local())
-            };
-            p.listen.iter().filter(fits).cloned().collect()
-        }).collect();
-        let local: Vec<bool> = addresses.iter().map(|all| all.first().is_some_and(Address::is_local)).collect();
+        let addresses: Vec<Vec<Address>> = self
+            .table
+            .processes
+            .iter()
+            .map(|p| {
+                let fits = |a: &&Address| {
+                    let serves =
+                        !is_named(a, MEMORY) && !is_named(a, BELL) && !matches!(a, Address::Fabric { .. });
+                    serves && (self.is_here(p.index) || !a.is_local())
+                };
+                p.listen.iter().filter(fits).cloned().collect()
+            })
+            .collect();
+        let local: Vec<bool> =
+            addresses.iter().map(|all| all.first().is_some_and(Address::is_local)).collect();
         let mesh = Mesh::new(self.me, self.secret.clone(), listeners, addresses, Options::default())?;
         let how = move |q: ProcessId| if local[q as usize] { "Unix sockets" } else { "tcp" }.to_string();
         Ok((Box::new(mesh), Box::new(how)))
@@ -346,6 +372,16 @@ impl Meeting<'_> {
         let link = ofi::link(endpoint, self.me, self.secret.clone(), &addresses, MEETING)?;
         Ok((Box::new(link), Box::new(move |_| format!("libfabric ({own})"))))
     }
+}
+
+/// The seed by which frames are to be disturbed.
+fn stress() -> Result<Option<u64>> {
+    let Ok(text) = std::env::var(STRESS) else { return Ok(None) };
+    let Some(seed) = text.split(',').find_map(|word| word.trim().strip_prefix("wire=")) else {
+        return Ok(None);
+    };
+    let why = |_| Error::Setting { name: STRESS.into(), why: format!("wire={seed}: {seed} is no number") };
+    seed.parse().map(Some).map_err(why)
 }
 
 /// Says by what a process is reached.

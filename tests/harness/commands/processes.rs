@@ -195,14 +195,17 @@ fn killed(transport: &str) -> Result<(), String> {
         let length = lengths[processes - 2].as_micros() as u64;
         let after = Duration::from_micros(random.below(length + length / 10));
         let victim = random.below(processes as u64) as u32;
-        let told = |why: String| format!("seed {seed}, round {round}, process {victim} after {after:?}: {why}");
+        let told =
+            |why: String| format!("seed {seed}, round {round}, process {victim} after {after:?}: {why}");
         match kill_one(processes, transport, &exe, victim, after).map_err(told)? {
             Killed::TooLate => ended_itself += 1,
             Killed::AtStart => at_start += 1,
             Killed::Running => {}
         }
     }
-    println!("{transport}: {rounds} rounds, {at_start} killed before all had begun, {ended_itself} after the end");
+    println!(
+        "{transport}: {rounds} rounds, {at_start} killed before all had begun, {ended_itself} after the end"
+    );
     Ok(())
 }
 
@@ -430,8 +433,10 @@ fn no_memory() -> Result<(), String> {
             return Err(format!("with files of {blocks} blocks: {}", o.told()));
         }
     }
-    for mount in ["mount -t tmpfs -o size=64m tmpfs /dev/shm", "mount -t tmpfs -o ro,size=4k tmpfs /dev/shm"] {
-        let o = run(Command::new("unshare").args(["-rm", "sh", "-c", &line(&format!("{mount} &&"))]), "", LIMIT)?;
+    for mount in ["mount -t tmpfs -o size=64m tmpfs /dev/shm", "mount -t tmpfs -o ro,size=4k tmpfs /dev/shm"]
+    {
+        let o =
+            run(Command::new("unshare").args(["-rm", "sh", "-c", &line(&format!("{mount} &&"))]), "", LIMIT)?;
         if o.stderr.contains("unshare") || o.stderr.contains("mount:") {
             println!("skipped: {mount}: {}", o.stderr.trim());
         } else if o.code != 0 || !o.stdout.contains("through") {
