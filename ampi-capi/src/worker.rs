@@ -27,6 +27,7 @@ use ampi_core::image::{self, Program, host::Host};
 use ampi_core::job::{self, Bind, Deadlock, JobSpec};
 use ampi_core::pe::placement::{self, Mapping};
 use ampi_core::pe::{ELSEWHERE, Handler, Job, Pe, PeId, Place, Task, switch};
+use ampi_core::pmi::detect::PRIVATE_VARIABLES;
 use ampi_core::wire::bootstrap::Table;
 use ampi_core::wire::start::Entrance;
 use std::ffi::{CString, OsStr, OsString};
@@ -279,6 +280,7 @@ fn prepare(args: &[OsString], entrance: &mut Option<Entrance>) -> Result<Option<
     let args = args.iter().map(|a| c_string(a)).collect::<Result<_>>()?;
     let env = std::env::vars_os()
         .filter(|(k, _)| k != job::VARIABLE && k != job::SECRET)
+        .filter(|(k, _)| !PRIVATE_VARIABLES.iter().any(|own| k == own))
         .map(|(mut k, v)| {
             k.push("=");
             k.push(v);

@@ -313,7 +313,7 @@ impl Directives {
     pub fn disturbed(&self, seed: u64, transport: &'static str) -> Option<Configuration> {
         let fits = self.processes && self.launch == Launch::Ampirun && self.env.is_empty();
         let vp = self.vp.iter().copied().filter(|vp| fits && (2..=DISTURBED_MAX).contains(vp)).max()?;
-        let p = if vp >= 3 { 2 + seed as usize % 2 } else { 2 };
+        let p = if vp >= 3 { 2 + seed as usize / 4 % 2 } else { 2 };
         let spread = Some(Spread { pes_each: 1, transport, mixed: true, stress: Some(seed) });
         Some(Configuration { p, vp, isolate: self.isolate[0].clone(), switch: Switch::Hop, spread })
     }

@@ -6,11 +6,13 @@
 //! | shm | shared memory, else the job does not start | none: the job does not start |
 //! | tcp | TCP | TCP |
 //! | ofi | libfabric, one provider for the whole job | the same |
+//! | mpi | the library of the `mpiexec` that has started the tasks of the job | the same |
 
 use super::ProcessId;
 use super::bell::Bell;
 use super::bootstrap::{Client, Event, Fingerprint, HostIdentity, Join, Limits, Process, Table, host_name};
 use super::faulty::{Clock, Faults, Faulty};
+use super::host_library::{self, Host};
 use super::link::Link;
 use super::ofi;
 use super::routed::Routed;
@@ -92,7 +94,7 @@ impl Entrance {
 
     /// Gets ready to be met by others.
     pub fn listen(&mut self) -> Result<()> {
-        self.listeners = Listeners::open(&self.transport, &self.server)?;
+        self.listeners = Listeners::open(&self.transport, &self.server, &self.process)?;
         self.process.listen = self.listeners.addresses();
         Ok(())
     }
@@ -157,6 +159,7 @@ struct Listeners {
     memory: Option<Listener>,
     bell: Option<(Bell, Address)>,
     endpoint: Option<ofi::Endpoint>,
+    host: Option<Host>,
 }
 
 /// The bell of `process`, if it has one.
@@ -176,7 +179,7 @@ fn own_name(prefix: &str) -> Result<Address> {
 }
 
 impl Listeners {
-    fn open(transport: &Transport, server: &Address) -> Result<Listeners> {
+    fn open(transport: &Transport, server: &Address, process: &Process) -> Result<Listeners> {
         // on the launcher's word: one host, or several
         let ip = if server.is_local() { Ipv4Addr::LOCALHOST } else { Ipv4Addr::UNSPECIFIED };
         let tcp = || Listener::bind(&Address::any_port(IpAddr::V4(ip)));
@@ -197,10 +200,7 @@ impl Listeners {
             Transport::Shm => Listeners { memory: memory()?, bell: bell()?, ..none() },
             Transport::Tcp => Listeners { mesh: vec![tcp()?], ..none() },
             Transport::Ofi(provider) => Listeners { endpoint: Some(endpoint(provider, server)?), ..none() },
-            Transport::Mpi(_) => {
-                let why = format!("{transport} is not in this version; there are auto, shm, tcp and ofi");
-                return Err(Error::Setting { name: "--transport".into(), why });
-            }
+            Transport::Mpi(path) => Listeners { host: Some(host(path, process.index)?), ..none() },
         })
     }
 
@@ -209,6 +209,27 @@ impl Listeners {
         let others = self.bell.iter().map(|b| &b.1).chain(self.endpoint.iter().map(|e| e.address()));
         listeners.chain(others).cloned().collect()
     }
+}
+
+/// The library of the host's `mpiexec`, which must be who has started this process's launcher. Waits for the others.
+fn host(path: &str, me: ProcessId) -> Result<Host> {
+    let refuse = |why: String| {
+        let name = format!("--transport {}", Transport::Mpi(path.into()));
+        Error::Setting { name, why }
+    };
+    if !STARTED_BY.iter().any(|name| std::env::var_os(name).is_some()) {
+        let why = "the tasks have to be started by that library's own mpiexec, as in: mpiexec -n 4 ampirun --transport mpi";
+        return Err(refuse(why.into()));
+    }
+    let path = Some(path).filter(|p| !p.is_empty()).map(String::from);
+    let host = Host::join(&host_library::Options { path }).map_err(|e| refuse(e.to_string()))?;
+    if host.me() != me {
+        let (version, own, all) = (host.version(), host.me(), host.processes());
+        return Err(refuse(format!(
+            "in {version} this is process {own} of {all}, not {me}: is it the library of the mpiexec that was used?"
+        )));
+    }
+    Ok(host)
 }
 
 /// An endpoint of libfabric, at the address by which this host is reached where the provider has such addresses.
@@ -255,7 +276,7 @@ impl Meeting<'_> {
     }
 
     fn hold(self, listeners: Listeners) -> Result<Started> {
-        let Listeners { mesh, memory: listener, bell, endpoint } = listeners;
+        let Listeners { mesh, memory: listener, bell, endpoint, host } = listeners;
         let (me, table) = (self.me, self.table);
         let processes = table.processes.len() as u32;
         let mut links: Vec<Box<dyn Link>> = Vec::new();
@@ -296,9 +317,10 @@ impl Meeting<'_> {
             return Err(Error::Setting { name: "--transport shm".into(), why });
         }
         if unreached.is_some() || links.is_empty() {
-            let (link, how) = match endpoint {
-                Some(endpoint) => self.fabric(endpoint)?,
-                None => self.mesh(mesh)?,
+            let (link, how) = match (endpoint, host) {
+                (Some(endpoint), _) => self.fabric(endpoint)?,
+                (None, Some(host)) => self.by_host(host)?,
+                (None, None) => self.mesh(mesh)?,
             };
             for (q, route) in (0..).zip(&mut route).filter(|(_, route)| **route == usize::MAX) {
                 *route = links.len();
@@ -348,6 +370,12 @@ impl Meeting<'_> {
         Ok((Box::new(mesh), Box::new(how)))
     }
 
+    fn by_host(&self, host: Host) -> Result<(Box<dyn Link>, Naming)> {
+        let version = host.version().split([',', ':']).next().unwrap_or_default().trim().to_string();
+        let link = host.link(self.secret.clone(), MEETING)?;
+        Ok((link, Box::new(move |_| format!("the host's library ({version})"))))
+    }
+
     /// An endpoint of libfabric: all processes have to have one of the same provider.
     fn fabric(&self, endpoint: ofi::Endpoint) -> Result<(Box<dyn Link>, Naming)> {
         let own = endpoint.provider().to_string();
@@ -373,6 +401,9 @@ impl Meeting<'_> {
         Ok((Box::new(link), Box::new(move |_| format!("libfabric ({own})"))))
     }
 }
+
+/// Variables of process managers, at least one of which their tasks have.
+const STARTED_BY: [&str; 3] = ["PMI_RANK", "PMI_FD", "PMIX_RANK"];
 
 /// The seed by which frames are to be disturbed.
 fn stress() -> Result<Option<u64>> {
