@@ -165,7 +165,7 @@ pub fn main(args: &[OsString]) -> i32 {
             // among several processes the launcher tells the user, once
             let declines = |entrance: Entrance| entrance.decline(code, &e.to_string()).is_ok();
             if !entrance.is_some_and(declines) && !processes::give_up(code, &e.to_string()) {
-                let _ = writeln!(std::io::stderr(), "ampi: {e}");
+                say(format_args!("{e}"));
             }
             code
         }

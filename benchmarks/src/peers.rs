@@ -9,19 +9,23 @@ use std::time::Duration;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Peer {
     Ampi,
+    /// Ours, each PE in a process of its own; only with several PEs.
+    AmpiProcesses,
     Mpich,
     /// MPICH with a yield after each empty poll, by a preloaded library; only with more ranks than cores.
     MpichYielding,
     OpenMpi,
 }
 
-pub const PEERS: [Peer; 4] = [Peer::Ampi, Peer::Mpich, Peer::MpichYielding, Peer::OpenMpi];
+pub const PEERS: [Peer; 5] =
+    [Peer::Ampi, Peer::AmpiProcesses, Peer::Mpich, Peer::MpichYielding, Peer::OpenMpi];
 
 impl Peer {
     /// Name on the command line and of the folder of its programs.
     pub fn key(self) -> &'static str {
         match self {
             Peer::Ampi => "ampi",
+            Peer::AmpiProcesses => "ampi-processes",
             Peer::Mpich => "mpich",
             Peer::MpichYielding => "mpich-yielding",
             Peer::OpenMpi => "openmpi",
@@ -31,6 +35,7 @@ impl Peer {
     pub fn title(self) -> &'static str {
         match self {
             Peer::Ampi => "ours",
+            Peer::AmpiProcesses => "ours, processes",
             Peer::Mpich => "MPICH",
             Peer::MpichYielding => "MPICH, yielding",
             Peer::OpenMpi => "Open MPI",
@@ -39,7 +44,7 @@ impl Peer {
 
     fn compiler(self) -> PathBuf {
         match self {
-            Peer::Ampi => tree::bin("ampicc"),
+            Peer::Ampi | Peer::AmpiProcesses => tree::bin("ampicc"),
             Peer::Mpich | Peer::MpichYielding => "mpicc.mpich".into(),
             Peer::OpenMpi => "mpicc.openmpi".into(),
         }
@@ -54,6 +59,8 @@ impl Peer {
     pub fn left_out(self, case: &Case, cores: usize) -> Option<&'static str> {
         match (self, case.peers) {
             (Peer::Ampi, _) => None,
+            (Peer::AmpiProcesses, _) if case.pes < 2 => Some("there is one PE"),
+            (Peer::AmpiProcesses, _) => None,
             (_, Peers::Skip(why)) => Some(why),
             (Peer::MpichYielding, _) if case.ranks <= cores && !case.one_core => {
                 Some("as MPICH: there is a core for each rank")
@@ -81,15 +88,18 @@ impl Peer {
         let mut words: Vec<String> = Vec::new();
         let mut say = |text: &[&str]| words.extend(text.iter().map(|w| w.to_string()));
         match self {
-            Peer::Ampi => {
+            Peer::Ampi | Peer::AmpiProcesses => {
                 let pes = case.pes.to_string();
                 say(&[&tree::bin("ampirun").to_string_lossy(), "+p", &pes, "+vp", &ranks]);
+                if self == Peer::AmpiProcesses {
+                    say(&["++ppn", "1"]);
+                }
             }
             _ if case.one_core => say(&["taskset", "-c", "0"]),
             _ => (),
         }
         match self {
-            Peer::Ampi => (),
+            Peer::Ampi | Peer::AmpiProcesses => (),
             Peer::Mpich | Peer::MpichYielding => {
                 say(&["mpiexec.mpich", "-bind-to", if crowded { "none" } else { "core" }]);
                 if self == Peer::MpichYielding {

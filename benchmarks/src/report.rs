@@ -29,7 +29,10 @@ fn cell(figures: &Figures, key: &Key, peer: Peer) -> String {
 
 /// The best figure among the peers.
 fn best_peer(figures: &Figures, key: &Key) -> Option<f64> {
-    let others = PEERS.iter().filter(|p| **p != Peer::Ampi).filter_map(|p| figures.get(key, *p));
+    let others = PEERS
+        .iter()
+        .filter(|p| !matches!(p, Peer::Ampi | Peer::AmpiProcesses))
+        .filter_map(|p| figures.get(key, *p));
     others
         .filter_map(|s| s.best().map(|b| (b, s.is_rate())))
         .reduce(|a, b| if (a.0 < b.0) != a.1 { a } else { b })

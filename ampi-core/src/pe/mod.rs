@@ -55,8 +55,10 @@ pub type ChareId = u32;
 /// Takes one message of its kind for a chare of this PE. `chare` is the address given to [`Job::place`].
 pub type Handler = fn(pe: &'static Pe, chare: usize, message: &Delivery<'_>);
 
-/// Kinds of messages (see [`Job::new`]).
+/// Kinds of messages (see [`Job::new`]); the last is taken.
 pub const KINDS: usize = 16;
+/// A cell with a short frame from another process.
+const FRAME_KIND: u8 = KINDS as u8 - 1;
 /// Alignment of the addresses that [`Job::place`] takes: the low bits of a table entry hold the PE.
 pub const CHARE_ALIGN: usize = 128;
 const _: () = assert!(crate::job::PES_MAX < CHARE_ALIGN);
@@ -183,6 +185,7 @@ impl Job {
         for &(kind, handler) in handlers {
             table[kind as usize] = handler;
         }
+        table[FRAME_KIND as usize] = remote::on_frame;
         let n = pes as usize;
         let mut ports: Vec<Vec<Option<Port>>> = (0..n).map(|_| (0..n).map(|_| None).collect()).collect();
         for (a, b) in (0..n).flat_map(|a| (a + 1..n).map(move |b| (a, b))) {

@@ -76,6 +76,11 @@ impl Neighbours {
         self.pes.iter().position(|n| (n.process, n.number) == (process, number)).map(|place| place as PeId)
     }
 
+    /// The place of the first PE of `process`, if its PEs are neighbours.
+    pub(super) fn first_pe_of(&self, process: ProcessId) -> Option<PeId> {
+        self.pes.iter().position(|n| n.process == process).map(|place| place as PeId)
+    }
+
     /// Wakes the neighbour at `place`, whose `flag` has been claimed.
     #[cold]
     pub(super) fn wake(&self, place: PeId, flag: &AtomicU32) {

@@ -8,18 +8,20 @@
 //!
 //! 1. PE 0 owns the link: it alone sends, polls, and sleeps on its descriptors. The others put what they send into the
 //!    outbox and wake it. What a handler sends while the link is being polled goes into the outbox, too.
-//! 2. Frames of one PE to one process arrive in the order they were posted, each at the PE of its chare, or (`dst` is
+//! 2. Frames of one PE to one process arrive in the order they were posted (but rule 4), each at the PE of its chare, or (`dst` is
 //!    [`PROCESS`]) at PE 0.
 //! 3. A payload of a kind with the bit [`LANDS`] goes to the memory that [`Job::land`] named under the number in `key`;
 //!    its handler gets no bytes. Of other kinds the handler gets the bytes.
-//! 4. Nothing here ends the job: a broken link is told to [`Above::broken`].
+//! 4. A short frame to a process that is a neighbour travels in a cell, and may overtake others that do not.
+//! 5. Nothing here ends the job: a broken link is told to [`Above::broken`].
 //!
 //! # Safety
 //! A landing is memory that its owner leaves alone until the handler of its frame has run.
 #![allow(unsafe_code)]
 
-use super::{ELSEWHERE, Job, Pe, PeId};
+use super::{ELSEWHERE, FRAME_KIND, Job, Pe, PeId};
 use crate::error::{Error, Result};
+use crate::net::{Delivery, Head, INLINE};
 use crate::wire::ProcessId;
 use crate::wire::bootstrap::Traffic;
 use crate::wire::frame::FrameHead;
@@ -202,6 +204,9 @@ impl Pe {
 
     /// Sends one frame to another process; `payload` is free again when this returns.
     pub fn post(&self, to: ProcessId, head: &FrameHead, payload: &[&[u8]]) {
+        if head.dst == PROCESS && self.post_in_cell(to, head, payload) {
+            return;
+        }
         let remote = self.job.remote();
         remote.sent.fetch_add(1, Ordering::SeqCst);
         if self.linked
@@ -212,6 +217,28 @@ impl Pe {
             return told(remote, link.send(to, head, payload));
         }
         self.put_out(Outward::Send { to, head: *head, bytes: payload.concat() });
+    }
+
+    /// Sends a short frame for a neighbour as a cell, if it is one.
+    fn post_in_cell(&self, to: ProcessId, head: &FrameHead, payload: &[&[u8]]) -> bool {
+        let Some(pe) = self.job.neighbours.as_ref().and_then(|n| n.first_pe_of(to)) else { return false };
+        let length = IN_CELL + payload.iter().map(|p| p.len()).sum::<usize>();
+        if length > INLINE {
+            return false;
+        }
+        let mut data = [0; INLINE];
+        data[..4].copy_from_slice(&self.job.position().process.to_ne_bytes());
+        data[4..6].copy_from_slice(&head.lane.to_ne_bytes());
+        data[6] = head.kind;
+        let mut at = IN_CELL;
+        for part in payload {
+            data[at..at + part.len()].copy_from_slice(part);
+            at += part.len();
+        }
+        let kind = FRAME_KIND;
+        let cell = Head { dst: 0, context: head.context, key: head.key, kind, inline_len: length as u8 };
+        self.send_to(self.job.pes() + pe, &cell, &data[..length]);
+        true
     }
 
     /// Sends one frame whose payload stays where it is until its token is released.
@@ -360,6 +387,21 @@ fn send_out(remote: &Remote, link: &mut dyn Link) -> u32 {
         }
     }
     n
+}
+
+/// Bytes of a cell in front of the payload of a frame: process, lane, kind.
+const IN_CELL: usize = 7;
+
+/// A frame to the process that came in a cell.
+pub(super) fn on_frame(pe: &'static Pe, _: usize, cell: &Delivery<'_>) {
+    let bytes = cell.payload();
+    let word = [bytes[0], bytes[1], bytes[2], bytes[3]];
+    let kind = bytes[6];
+    let head = FrameHead::new(kind, PROCESS, cell.head.context, cell.head.key)
+        .on_lane(u16::from_ne_bytes([bytes[4], bytes[5]]));
+    let frame = Frame { from: ProcessId::from_ne_bytes(word), head, bytes: Bytes::Shown(&bytes[IN_CELL..]) };
+    let handler = pe.job.remote().handlers[usize::from(kind & !LANDS) % FRAME_KINDS];
+    handler(pe, 0, frame);
 }
 
 /// Hands frames to whom they are for.

@@ -17,7 +17,7 @@ use super::link::Link;
 use super::ofi;
 use super::routed::Routed;
 use super::secret::{self, Secret};
-use super::shm::{HostMemory, Shm};
+use super::shm::{HostMemory, Meeting, Shm};
 use super::stream::{Address, Listener};
 use super::tcp::{Mesh, Options};
 use crate::arena;
@@ -141,14 +141,14 @@ impl Entered {
     /// Meets the others.
     pub fn connect(self) -> Result<Started> {
         let Entrance { secret, transport, process, listeners, .. } = self.entrance;
-        let meeting = Meeting {
+        let others = Others {
             me: process.index,
             transport: &transport,
             secret,
             table: &self.table,
             over: &|| self.over.load(Ordering::SeqCst),
         };
-        meeting.hold(listeners)
+        others.connect(listeners)
     }
 }
 
@@ -200,7 +200,7 @@ impl Listeners {
             Transport::Shm => Listeners { memory: memory()?, bell: bell()?, ..none() },
             Transport::Tcp => Listeners { mesh: vec![tcp()?], ..none() },
             Transport::Ofi(provider) => Listeners { endpoint: Some(endpoint(provider, server)?), ..none() },
-            Transport::Mpi(path) => Listeners { host: Some(host(path, process.index)?), ..none() },
+            Transport::Host(path) => Listeners { host: Some(host(path, process.index)?), ..none() },
         })
     }
 
@@ -214,11 +214,20 @@ impl Listeners {
 /// The library of the host's `mpiexec`, which must be who has started this process's launcher. Waits for the others.
 fn host(path: &str, me: ProcessId) -> Result<Host> {
     let refuse = |why: String| {
-        let name = format!("--transport {}", Transport::Mpi(path.into()));
+        let name = format!("--transport {}", Transport::Host(path.into()));
         Error::Setting { name, why }
     };
-    if !STARTED_BY.iter().any(|name| std::env::var_os(name).is_some()) {
-        let why = "the tasks have to be started by that library's own mpiexec, as in: mpiexec -n 4 ampirun --transport mpi";
+    let is_set = |name: &str| std::env::var_os(name).is_some();
+    if !is_set("PMI_FD") && !is_set("PMI_PORT") {
+        let why = match is_set("PMIX_RANK") {
+            true => {
+                "a PMIx server, as that of Open MPI's mpirun, serves one process of a task, which is ampirun; MPICH's \
+                     mpiexec can do it, or take tcp or ofi"
+            }
+            false => {
+                "the tasks have to be started by that library's own mpiexec, as in: mpiexec -n 4 ampirun --transport mpi"
+            }
+        };
         return Err(refuse(why.into()));
     }
     let path = Some(path).filter(|p| !p.is_empty()).map(String::from);
@@ -262,7 +271,7 @@ fn endpoint(provider: &str, server: &Address) -> Result<ofi::Endpoint> {
 }
 
 /// All processes of the job, and what it takes to meet them.
-struct Meeting<'a> {
+struct Others<'a> {
     me: ProcessId,
     transport: &'a Transport,
     secret: Secret,
@@ -270,12 +279,12 @@ struct Meeting<'a> {
     over: &'a dyn Fn() -> bool,
 }
 
-impl Meeting<'_> {
+impl Others<'_> {
     fn is_here(&self, q: ProcessId) -> bool {
         self.table.on_host_of(self.me).any(|p| p.index == q)
     }
 
-    fn hold(self, listeners: Listeners) -> Result<Started> {
+    fn connect(self, listeners: Listeners) -> Result<Started> {
         let Listeners { mesh, memory: listener, bell, endpoint, host } = listeners;
         let (me, table) = (self.me, self.table);
         let processes = table.processes.len() as u32;
@@ -291,8 +300,9 @@ impl Meeting<'_> {
                 .collect();
             let (mut host, note) = host_memory(me, table);
             let until = Instant::now() + MEETING;
-            let mut shm =
-                Shm::meet_with(me, processes, &self.secret, listener, &peers, &mut host, until, self.over);
+            let meeting =
+                Meeting { me, secret: &self.secret, listener, peers: &peers, until, give_up: self.over };
+            let mut shm = Shm::meet_with(&meeting, processes, &mut host);
             notes = shm.notes();
             notes.extend(note);
             for q in (0..processes).filter(|&q| shm.reaches(q)) {
@@ -371,7 +381,8 @@ impl Meeting<'_> {
     }
 
     fn by_host(&self, host: Host) -> Result<(Box<dyn Link>, Naming)> {
-        let version = host.version().split([',', ':']).next().unwrap_or_default().trim().to_string();
+        let version = host.version().replace("Version:", "");
+        let version = version.split_whitespace().take(2).collect::<Vec<_>>().join(" ");
         let link = host.link(self.secret.clone(), MEETING)?;
         Ok((link, Box::new(move |_| format!("the host's library ({version})"))))
     }
@@ -401,9 +412,6 @@ impl Meeting<'_> {
         Ok((Box::new(link), Box::new(move |_| format!("libfabric ({own})"))))
     }
 }
-
-/// Variables of process managers, at least one of which their tasks have.
-const STARTED_BY: [&str; 3] = ["PMI_RANK", "PMI_FD", "PMIX_RANK"];
 
 /// The seed by which frames are to be disturbed.
 fn stress() -> Result<Option<u64>> {

@@ -24,6 +24,7 @@ pub const ALL: &[Test] = &[
     ("processes: rank 0 reads the input", input),
     ("processes: the memory cannot be had", no_memory),
     ("processes: another secret", wrong_secret),
+    ("processes: the host's library carries their messages", by_the_host),
     ("processes: a provider of libfabric that is not there", no_provider),
 ];
 
@@ -476,4 +477,30 @@ fn no_provider() -> Result<(), String> {
     let ended = job(3, &["--transport", "ofi:no-such"], &exe, &["4"])?.end(LIMIT, SOON)?;
     one_sentence(&ended, &["cannot start: --transport ofi:no-such"])?;
     if ended.code == 1 && ended.took < SOON { Ok(()) } else { Err(ended.told()) }
+}
+
+/// Under MPICH's own mpiexec its library can be what carries messages; elsewhere that is refused in a sentence.
+fn by_the_host() -> Result<(), String> {
+    let (_folder, exe) = busy()?;
+    let under = |mpiexec: &[&str], tasks: &str| {
+        let mut command = Command::new(mpiexec[0]);
+        command.args(&mpiexec[1..]).args(["-n", tasks, &super::tree_bin("ampirun"), "--transport", "mpi"]);
+        command.args(["-v", "+vp", "7", "++ppn", "1"]).arg(&exe).arg("20");
+        run(&mut command, "", LIMIT)
+    };
+    for tasks in ["2", "3"] {
+        let o = super::ended(under(&["mpiexec.mpich"], tasks)?, 0)?;
+        has("stdout", &o.stdout, "through")?;
+        has("stderr", &o.stderr, "process 0: the host's library (MPICH")?;
+    }
+    let ended = job(2, &["--transport", "mpi"], &exe, &["4"])?.end(LIMIT, SOON)?;
+    one_sentence(&ended, &["cannot start: --transport mpi: ", "by that library's own mpiexec"])?;
+    if !super::command("sh", &["-c", "command -v mpirun.openmpi"]).output().is_ok_and(|o| o.status.success())
+    {
+        println!("skipped: mpirun.openmpi is not installed");
+        return Ok(());
+    }
+    let o = under(&["mpirun.openmpi", "--allow-run-as-root", "--oversubscribe", "--bind-to", "none"], "2")?;
+    has("stderr", &o.stderr, "a PMIx server, as that of Open MPI's mpirun, serves one process of a task")?;
+    if o.code != 0 && !o.timed_out { Ok(()) } else { Err(o.told()) }
 }

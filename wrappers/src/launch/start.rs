@@ -62,7 +62,7 @@ impl Setting<'_> {
             arguments: &self.request.program_args,
             variables: &variables,
             reads_stdin: spec.process == 0 && !self.request.no_stdin,
-            is_managed: matches!(spec.transport, Transport::Mpi(_)),
+            is_managed: matches!(spec.transport, Transport::Host(_)),
         };
         child::start(&start, self.signals)
             .map_err(|e| failed(format!("cannot start {}: {e}", worker.display())))

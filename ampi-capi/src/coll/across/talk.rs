@@ -50,7 +50,7 @@ pub struct Talk<'a> {
     pub spread: &'static Spread,
 }
 
-const MARK_BYTES: usize = 24;
+const MARK_BYTES: usize = 8;
 
 /// The payload of a frame.
 pub struct Heard(Vec<u8>);
@@ -128,10 +128,8 @@ impl<'a> Talk<'a> {
     fn compare(&self, bytes: &[u8]) {
         let theirs = bytes.get(..MARK_BYTES).expect("a frame of this chapter has a mark");
         if theirs != self.mark {
-            let word =
-                |i: usize| i64::from_le_bytes(theirs[8 * i..8 * i + 8].try_into().expect("eight bytes"));
-            let other = Likeness { kind: word(0) as u32, root: word(1), bytes: word(2), how: 0 };
-            mismatch(self.me, self.call, Ok(other));
+            let mark = u64::from_le_bytes(theirs.try_into().expect("eight bytes"));
+            mismatch(self.me, self.call, Err(Likeness::kind_of_mark(mark)));
         }
     }
 
@@ -145,11 +143,7 @@ impl<'a> Talk<'a> {
 
 /// As it travels. What a reduction does is an address in the process, so it cannot be compared.
 fn mark(l: &Likeness) -> [u8; MARK_BYTES] {
-    let mut mark = [0; MARK_BYTES];
-    for (to, word) in mark.chunks_exact_mut(8).zip([i64::from(l.kind), l.root, l.bytes]) {
-        to.copy_from_slice(&word.to_le_bytes());
-    }
-    mark
+    Likeness { how: 0, ..*l }.mark().to_le_bytes()
 }
 
 fn on_exchange(_: &'static Pe, _: usize, frame: Frame<'_>) {

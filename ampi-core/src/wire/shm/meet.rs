@@ -61,18 +61,22 @@ fn failed(peer: ProcessId, why: String) -> Error {
     Error::Wire { what: format!("shared memory with process {peer}"), why }
 }
 
-/// Meets all `peers` until the time is over or `give_up` says so. Those with a higher number come to `listener`, the others listen at their
-/// address. Returns who was met, and a line for each who was not.
-pub fn meet(
-    me: ProcessId,
-    secret: &Secret,
-    listener: &Listener,
-    peers: &[(ProcessId, Address)],
-    make: &Make<'_>,
-    host: &mut HostMemory,
-    until: Instant,
-    give_up: &dyn Fn() -> bool,
-) -> (Vec<Met>, Vec<String>) {
+/// What a process needs to meet the others of its host.
+pub struct Meeting<'a> {
+    pub me: ProcessId,
+    pub secret: &'a Secret,
+    pub listener: &'a Listener,
+    /// The others, with the Unix-domain addresses at which they listen for this purpose.
+    pub peers: &'a [(ProcessId, Address)],
+    pub until: Instant,
+    /// Is the job over?
+    pub give_up: &'a dyn Fn() -> bool,
+}
+
+/// Meets all peers until the time is over or there is no reason to. Those with a higher number come to the listener, the
+/// others listen at their address. Returns who was met, and a line for each who was not.
+pub fn meet(meeting: &Meeting<'_>, make: &Make<'_>, host: &mut HostMemory) -> (Vec<Met>, Vec<String>) {
+    let &Meeting { me, secret, listener, peers, until, give_up } = meeting;
     let (mut met, mut notes) = (Vec::new(), Vec::new());
     let mut lower: Vec<_> = peers.iter().filter(|(p, _)| *p < me).collect();
     lower.sort_by_key(|(p, _)| *p);

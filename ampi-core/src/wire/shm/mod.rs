@@ -25,8 +25,8 @@ use super::outgoing::Outgoing;
 use super::place::Lent;
 use super::secret::Secret;
 use super::stream::{Address, Listener, Stream};
-pub use meet::HostMemory;
 use meet::Met;
+pub use meet::{HostMemory, Meeting};
 use ring::{Rx, Tx};
 use segment::{LINES_DEFAULT, RingMemory, Segment};
 use std::io::{IoSlice, IoSliceMut};
@@ -83,25 +83,15 @@ impl Shm {
         until: Instant,
         give_up: &dyn Fn() -> bool,
     ) -> Shm {
-        let mut none = HostMemory::default();
-        Shm::meet_with(me, processes, secret, listener, peers, &mut none, until, give_up)
+        let meeting = Meeting { me, secret, listener, peers, until, give_up };
+        Shm::meet_with(&meeting, processes, &mut HostMemory::default())
     }
 
     /// The same, and the lowest of the processes hands the memory of the host to the others.
-    #[allow(clippy::too_many_arguments)]
-    pub fn meet_with(
-        me: ProcessId,
-        processes: u32,
-        secret: &Secret,
-        listener: &Listener,
-        peers: &[(ProcessId, Address)],
-        host: &mut HostMemory,
-        until: Instant,
-        give_up: &dyn Fn() -> bool,
-    ) -> Shm {
+    pub fn meet_with(meeting: &Meeting<'_>, processes: u32, host: &mut HostMemory) -> Shm {
         let make = || Segment::create(LINES_DEFAULT);
-        let (met, notes) = meet::meet(me, secret, listener, peers, &make, host, until, give_up);
-        Shm::over(me, processes, met, notes)
+        let (met, notes) = meet::meet(meeting, &make, host);
+        Shm::over(meeting.me, processes, met, notes)
     }
 
     fn over(me: ProcessId, processes: u32, met: Vec<Met>, notes: Vec<String>) -> Shm {
