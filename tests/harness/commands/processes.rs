@@ -184,11 +184,16 @@ fn killed(transport: &str) -> Result<(), String> {
     let (_folder, exe) = busy()?;
     let mut lengths = Vec::new();
     for processes in [2, 3] {
-        let whole = job(processes, &["--transport", transport], &exe, &["12"])?.end(LIMIT, SOON)?;
-        if whole.code != 0 || !said(&whole).is_empty() {
-            return Err(format!("nobody was killed: {}", whole.told()));
+        // the shortest of some: who kills later than that comes too late
+        let mut length = LIMIT;
+        for _ in 0..4 {
+            let whole = job(processes, &["--transport", transport], &exe, &["12"])?.end(LIMIT, SOON)?;
+            if whole.code != 0 || !said(&whole).is_empty() {
+                return Err(format!("nobody was killed: {}", whole.told()));
+            }
+            length = length.min(whole.took);
         }
-        lengths.push(whole.took);
+        lengths.push(length);
     }
     let (mut ended_itself, mut at_start) = (0, 0);
     for round in 0..rounds {
