@@ -27,6 +27,7 @@ pub mod output;
 pub mod processes;
 pub mod pt2pt;
 pub mod rank;
+mod say;
 pub mod status;
 pub mod topo;
 pub mod worker;

@@ -11,6 +11,7 @@
 use crate::coll::across::talk;
 use crate::comm::making;
 use crate::pt2pt::afar;
+use crate::say::say;
 use crate::worker;
 use ampi_core::arena::{self, Backing};
 use ampi_core::error::Result;
@@ -22,7 +23,6 @@ use ampi_core::wire::ProcessId;
 use ampi_core::wire::bootstrap::{Client, Event, Fingerprint, Table};
 use ampi_core::wire::link::{Broken, Link};
 use ampi_core::wire::start::{Entrance, Started, Together};
-use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -56,15 +56,16 @@ pub struct Joined {
 
 /// Joins the job; `fingerprint` must be the same everywhere.
 pub fn join(spec: &JobSpec, entrance: Entrance, fingerprint: Fingerprint) -> Result<Joined> {
-    let Started { client, link, table, together, memory, notes } = entrance.enter(fingerprint, heard)?;
-    if spec.verbose {
-        for note in notes {
-            let _ = writeln!(std::io::stderr(), "ampi: process {}: {note}", spec.process);
-        }
-    }
-    let own = spec.process as ProcessId;
+    let (client, entered) = entrance.enter(fingerprint, heard)?;
+    let (own, table) = (spec.process as ProcessId, client.table().clone());
     let membership = Membership { client: Mutex::new(Some(Arc::new(client))), table: table.clone(), own };
     assert!(MEMBERSHIP.set(membership).is_ok(), "a process joins once");
+    let Started { link, together, memory, notes } = entered.connect()?;
+    if spec.verbose {
+        for note in notes {
+            say(format_args!("process {}: {note}", spec.process));
+        }
+    }
     Ok(Joined { table, own, link, together, memory })
 }
 
@@ -121,7 +122,7 @@ fn heard(event: Event) {
         Event::Aborted { code, .. } => worker::quit(if code == 0 { 1 } else { code }),
         Event::ServerLost { reason } if !ENDING.load(Ordering::SeqCst) => {
             let own = MEMBERSHIP.get().map_or(0, |m| m.own);
-            let _ = writeln!(std::io::stderr(), "ampi: process {own}: the launcher is gone: {reason}");
+            say(format_args!("process {own}: the launcher is gone: {reason}"));
             worker::quit(1);
         }
         Event::Stuck => {
@@ -150,7 +151,7 @@ fn broken(broken: &Broken) {
     let wait = move || {
         std::thread::sleep(NEWS);
         if !ENDING.load(Ordering::SeqCst) {
-            let _ = writeln!(std::io::stderr(), "ampi: process {own}: {text}; the job cannot go on");
+            say(format_args!("process {own}: {text}; the job cannot go on"));
             worker::leave(1);
         }
     };
@@ -184,6 +185,16 @@ pub fn abort(code: i32) {
     if let Some(client) = client() {
         client.abort(code, "");
     }
+}
+
+/// This process has joined but cannot start: the launcher tells the user why. `false`: it has not joined.
+pub fn give_up(code: i32, why: &str) -> bool {
+    ENDING.store(true, Ordering::SeqCst);
+    let client = client();
+    if let Some(client) = &client {
+        client.abort(code, why);
+    }
+    client.is_some()
 }
 
 /// Leaves the job in good order.

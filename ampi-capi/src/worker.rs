@@ -17,6 +17,7 @@ use crate::comm::shared::WORLD_CONTEXT;
 use crate::group::Group;
 use crate::pt2pt::message::Pools;
 use crate::rank::{Phase, Rank};
+use crate::say::say;
 use crate::{coll, deadlock, errhandler, fault, fingerprint, launcher, output, processes, pt2pt};
 use ampi_core::arena::{Arena, ArenaConfig, Backing, commons};
 use ampi_core::current;
@@ -26,6 +27,7 @@ use ampi_core::image::{self, Program, host::Host};
 use ampi_core::job::{self, Bind, Deadlock, JobSpec};
 use ampi_core::pe::placement::{self, Mapping};
 use ampi_core::pe::{ELSEWHERE, Handler, Job, Pe, PeId, Place, Task, switch};
+use ampi_core::pmi::detect::PRIVATE_VARIABLES;
 use ampi_core::wire::bootstrap::Table;
 use ampi_core::wire::start::Entrance;
 use std::ffi::{CString, OsStr, OsString};
@@ -104,7 +106,7 @@ fn abort_job(rank: &'static Rank, why: &str, exit_code: i32) -> ! {
     if let Some(guest) = Guest::current() {
         image::libc::flush(guest);
     }
-    let _ = writeln!(std::io::stderr(), "ampi: {at}: {why}");
+    say(format_args!("{at}: {why}"));
     leave(code)
 }
 
@@ -161,9 +163,9 @@ pub fn main(args: &[OsString]) -> i32 {
         Err(e) => {
             let code = if matches!(e, Error::Load { .. }) { 126 } else { 1 };
             // among several processes the launcher tells the user, once
-            if entrance.is_none_or(|entrance| entrance.decline(code, &e.to_string()).is_err()) {
-                let _ = writeln!(std::io::stderr(), "ampi: {e}");
-                processes::abort(code);
+            let declines = |entrance: Entrance| entrance.decline(code, &e.to_string()).is_ok();
+            if !entrance.is_some_and(declines) && !processes::give_up(code, &e.to_string()) {
+                say(format_args!("{e}"));
             }
             code
         }
@@ -226,7 +228,7 @@ fn prepare(args: &[OsString], entrance: &mut Option<Entrance>) -> Result<Option<
         });
     };
     if spec.processes > 1 && !spec.explain {
-        *entrance = Some(Entrance::open(&spec)?);
+        entrance.insert(Entrance::open(&spec)?).listen()?;
     }
     // To libc ranks look like threads, and it would give them an arena each.
     // SAFETY: no other thread exists yet.
@@ -278,6 +280,7 @@ fn prepare(args: &[OsString], entrance: &mut Option<Entrance>) -> Result<Option<
     let args = args.iter().map(|a| c_string(a)).collect::<Result<_>>()?;
     let env = std::env::vars_os()
         .filter(|(k, _)| k != job::VARIABLE && k != job::SECRET)
+        .filter(|(k, _)| !PRIVATE_VARIABLES.iter().any(|own| k == own))
         .map(|(mut k, v)| {
             k.push("=");
             k.push(v);

@@ -46,7 +46,12 @@ pub struct Spread {
     pub transport: &'static str,
     /// Neighbouring ranks are in different processes.
     pub mixed: bool,
+    /// Frames are delayed by what follows from this seed.
+    pub stress: Option<u64>,
 }
+
+/// Names of transports in tests that need what not every machine has.
+pub const FABRIC: &str = "ofi";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
@@ -70,6 +75,8 @@ pub struct Directives {
     pub switch: Vec<Switch>,
     /// It is also run in several processes.
     pub processes: bool,
+    /// And in several that talk by libfabric.
+    pub fabric: bool,
     pub args: Vec<String>,
     pub env: Vec<(String, String)>,
     pub run: Vec<String>,
@@ -105,6 +112,12 @@ pub struct Configuration {
 
 /// Runs of more ranks are made in one process only.
 const IN_PROCESSES_MAX: usize = 64;
+/// Runs of more ranks are not made by libfabric, whose start takes its time.
+const BY_FABRIC_MAX: usize = 8;
+/// Neither are runs under disturbance, which slows everything down.
+const DISTURBED_MAX: usize = 17;
+/// Programs of these folders are run by libfabric, too, if they do not say otherwise.
+const BY_FABRIC: [&str; 3] = ["coll", "comm", "pt2pt"];
 
 impl Directives {
     /// Reads the header of `text`. `Ok(None)`: there are no directives, the file is a part of some other test.
@@ -112,6 +125,7 @@ impl Directives {
         let language = Language::of(path).ok_or_else(|| format!("{} is no source file", path.display()))?;
         let folder = path.parent().unwrap_or(Path::new("."));
         let mut d = Directives::new(language);
+        d.fabric = BY_FABRIC.iter().any(|name| folder.ends_with(name));
         let mut any = false;
         let mut expects = false;
         for (number, line) in text.lines().enumerate() {
@@ -149,6 +163,7 @@ impl Directives {
             isolate: vec!["image".into()],
             switch: vec![Switch::Hop],
             processes: true,
+            fabric: false,
             args: vec![],
             env: vec![],
             run: vec![],
@@ -193,6 +208,7 @@ impl Directives {
                 self.switch = switches.collect::<Result<_, _>>()?;
             }
             "processes" => self.processes = yes(key, value)?,
+            "fabric" => self.fabric = yes(key, value)?,
             "args" => self.args.extend(words()),
             "env" => match value.split_once('=') {
                 Some((name, value)) => self.env.push((name.into(), value.into())),
@@ -271,7 +287,7 @@ impl Directives {
     }
 
     /// Runs in several processes: each number of ranks in two with shared memory, the largest also by TCP, in processes of
-    /// two PEs, and with neighbouring ranks in three different processes.
+    /// two PEs, and with neighbouring ranks in three different processes; of some programs one of few ranks by libfabric.
     fn in_processes(&self) -> Vec<Configuration> {
         let numbers: Vec<usize> =
             self.vp.iter().copied().filter(|vp| (2..=IN_PROCESSES_MAX).contains(vp)).collect();
@@ -280,7 +296,7 @@ impl Directives {
             vp,
             isolate: self.isolate[0].clone(),
             switch: Switch::Hop,
-            spread: Some(Spread { pes_each, transport, mixed }),
+            spread: Some(Spread { pes_each, transport, mixed, stress: None }),
         };
         let mut all: Vec<Configuration> = numbers.iter().map(|&vp| run(vp, 2, 1, "shm", false)).collect();
         if let Some(&vp) = numbers.iter().max() {
@@ -288,7 +304,18 @@ impl Directives {
             all.extend((vp >= 4).then(|| run(vp, 4, 2, "auto", false)));
             all.extend((vp >= 3).then(|| run(vp, 3, 1, "auto", true)));
         }
+        let few = numbers.iter().copied().filter(|&vp| self.fabric && vp <= BY_FABRIC_MAX).max();
+        all.extend(few.map(|vp| run(vp, vp.min(3), 1, FABRIC, false)));
         all
+    }
+
+    /// A run in two or three processes whose frames are delayed; neighbouring ranks are in different ones.
+    pub fn disturbed(&self, seed: u64, transport: &'static str) -> Option<Configuration> {
+        let fits = self.processes && self.launch == Launch::Ampirun && self.env.is_empty();
+        let vp = self.vp.iter().copied().filter(|vp| fits && (2..=DISTURBED_MAX).contains(vp)).max()?;
+        let p = if vp >= 3 { 2 + seed as usize / 4 % 2 } else { 2 };
+        let spread = Some(Spread { pes_each: 1, transport, mixed: true, stress: Some(seed) });
+        Some(Configuration { p, vp, isolate: self.isolate[0].clone(), switch: Switch::Hop, spread })
     }
 
     /// The other files this program is made of.
@@ -340,6 +367,22 @@ mod tests {
         let spread: Vec<_> = all.iter().filter_map(|c| Some((c.p, c.vp, c.spread?))).collect();
         assert_eq!(spread.len(), 4);
         assert!(spread.iter().all(|(p, vp, s)| p > &s.pes_each && *vp == 8));
+    }
+
+    #[test]
+    fn programs_of_some_folders_are_run_by_libfabric_with_few_ranks() {
+        let by_fabric = |path: &str, text: &str| {
+            let d = Directives::parse(Path::new(path), text).unwrap().unwrap();
+            let all = d.configurations().into_iter();
+            let all = all.filter(|c| c.spread.is_some_and(|s| s.transport == FABRIC));
+            all.map(|c| (c.p, c.vp)).collect::<Vec<_>>()
+        };
+        let text = "//# vp: 2,5,16\n//# exit: 0\n";
+        assert_eq!(by_fabric("programs/coll/a.c", text), [(3, 5)]);
+        assert_eq!(by_fabric("programs/libc/a.c", text), []);
+        assert_eq!(by_fabric("programs/libc/a.c", &format!("//# fabric: yes\n{text}")), [(3, 5)]);
+        assert_eq!(by_fabric("programs/coll/a.c", &format!("//# processes: no\n{text}")), []);
+        assert_eq!(by_fabric("programs/pt2pt/a.c", "//# vp: 2,64\n//# exit: 0\n"), [(2, 2)]);
     }
 
     #[test]

@@ -89,7 +89,8 @@ impl Program {
                 let switch = if c.switch == Switch::Reference { " switch=reference" } else { "" };
                 let spread = c.spread.map(|s| {
                     let mixed = if s.mixed { " mixed" } else { "" };
-                    format!(" processes={} transport={}{mixed}", c.p / s.pes_each, s.transport)
+                    let stress = s.stress.map_or(String::new(), |seed| format!(" stress={seed}"));
+                    format!(" processes={} transport={}{mixed}{stress}", c.p / s.pes_each, s.transport)
                 });
                 let spread = spread.unwrap_or_default();
                 format!("programs/{} p={} vp={} isolate={}{switch}{spread}", self.name, c.p, c.vp, c.isolate)
@@ -142,6 +143,10 @@ impl Program {
         command.envs(d.env.iter().map(|(n, v)| (n, fill(v, names))));
         if c.switch == Switch::Reference {
             command.env("AMPI_SWITCH", "corosensei");
+        }
+        if let Some(seed) = c.spread.and_then(|s| s.stress) {
+            // with a shared memory there are few frames
+            command.env("AMPI_STRESS", format!("wire={seed}")).env("AMPI_SHARED_MEMORY", "off");
         }
         command
     }

@@ -1,6 +1,7 @@
 //! Where the built tree is: `target/ampi` of this repository, or `AMPI_TREE`.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// The repository.
 pub fn repository() -> PathBuf {
@@ -14,6 +15,13 @@ pub fn root() -> PathBuf {
 
 pub fn bin(name: &str) -> PathBuf {
     root().join("bin").join(name)
+}
+
+/// Whether jobs can be run by libfabric here.
+pub fn has_libfabric() -> bool {
+    let list = |ldconfig: &str| Command::new(ldconfig).arg("-p").output().ok();
+    let list = list("ldconfig").or_else(|| list("/sbin/ldconfig"));
+    list.is_some_and(|list| String::from_utf8_lossy(&list.stdout).contains("libfabric.so.1"))
 }
 
 /// A sentence when the tree is not there.

@@ -20,7 +20,7 @@ fn facts(layout: &Layout) -> Vec<(&'static str, &'static str, String)> {
         ("path:incdir", "Headers", path(layout.include())),
         ("bindings", "Languages", "c,cxx".into()),
         ("isolation", "Private globals", "image,none".into()),
-        ("transport", "Messages", "threads,shm,tcp".into()),
+        ("transport", "Messages", "threads,shm,tcp,ofi,mpi".into()),
         ("arch", "Machine", format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS)),
         ("cores", "Cores we may use", cores.to_string()),
     ]

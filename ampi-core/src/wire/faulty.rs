@@ -1,8 +1,9 @@
-//! A link to which anything can happen that can happen on a network, repeatably: for simulations.
+//! A link to which anything can happen that can happen on a network, repeatably: for simulations, and for real jobs under stress.
 //!
 //! Wraps any [`Link`]. Each frame waits for a random time before the wrapped link gets it; frames to one process never
 //! overtake each other, those to different processes do. At a random moment a connection is cut. All randomness comes from
-//! a seed, and time is a [`Clock`] that the simulation turns: the same seed gives the same run.
+//! a seed, and time is a [`Clock`] that the simulation turns: the same seed gives the same run. By the world's clock the same
+//! seed gives the same delays, but runs differ.
 //!
 //! What the rules of links promise holds here as well; only the luck is worse.
 
@@ -14,23 +15,43 @@ use std::collections::VecDeque;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-/// Time in nanoseconds that passes when it is told to. Clones show the same time.
-#[derive(Clone, Debug, Default)]
-pub struct Clock(Arc<AtomicU64>);
+/// Time in nanoseconds. Clones show the same time.
+#[derive(Clone, Debug)]
+pub enum Clock {
+    /// Passes when it is told to.
+    Turned(Arc<AtomicU64>),
+    /// The world's, since then.
+    Real(Instant),
+}
+
+impl Default for Clock {
+    fn default() -> Clock {
+        Clock::Turned(Arc::default())
+    }
+}
 
 impl Clock {
-    pub fn now_ns(&self) -> u64 {
-        self.0.load(Ordering::SeqCst)
+    pub fn real() -> Clock {
+        Clock::Real(Instant::now())
     }
+    pub fn now_ns(&self) -> u64 {
+        match self {
+            Clock::Turned(ns) => ns.load(Ordering::SeqCst),
+            Clock::Real(since) => since.elapsed().as_nanos() as u64,
+        }
+    }
+    /// Only for one that is turned.
     pub fn advance_ns(&self, ns: u64) {
-        self.0.fetch_add(ns, Ordering::SeqCst);
+        if let Clock::Turned(now) = self {
+            now.fetch_add(ns, Ordering::SeqCst);
+        }
     }
 }
 
 /// What shall go wrong.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Faults {
     pub seed: u64,
     /// A frame waits for up to so long.
@@ -214,7 +235,12 @@ impl<L: Link> Link for Faulty<L> {
     }
 
     fn prepare_sleep(&mut self) -> bool {
-        self.next_due_ns().is_none() && self.pending.is_empty() && self.inner.prepare_sleep()
+        let waits = match (&self.clock, self.next_due_ns()) {
+            (_, None) => true,
+            (Clock::Turned(_), Some(_)) => false,
+            (Clock::Real(_), Some(due)) => due > self.clock.now_ns(),
+        };
+        waits && self.pending.is_empty() && self.inner.prepare_sleep()
     }
 
     fn wait_for(&self, each: &mut dyn FnMut(BorrowedFd<'_>)) {
@@ -222,7 +248,11 @@ impl<L: Link> Link for Faulty<L> {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        self.inner.deadline()
+        let due = match self.clock {
+            Clock::Real(since) => self.next_due_ns().map(|ns| since + Duration::from_nanos(ns)),
+            Clock::Turned(_) => None,
+        };
+        self.inner.deadline().into_iter().chain(due).min()
     }
 
     fn notes(&mut self) -> Vec<String> {

@@ -97,6 +97,45 @@ pub trait Link: Send {
     fn notes(&mut self) -> Vec<String>;
 }
 
+impl<L: Link + ?Sized> Link for Box<L> {
+    fn send(&mut self, to: ProcessId, head: &FrameHead, payload: &[&[u8]]) -> Result<(), Broken> {
+        (**self).send(to, head, payload)
+    }
+    fn lend(&mut self, to: ProcessId, head: &FrameHead, payload: Lent) -> Result<(), Broken> {
+        (**self).lend(to, head, payload)
+    }
+    fn poll(&mut self, max: u32, sink: &mut dyn Sink) -> u32 {
+        (**self).poll(max, sink)
+    }
+    fn flush(&mut self) -> usize {
+        (**self).flush()
+    }
+    fn backlog(&self, to: ProcessId) -> usize {
+        (**self).backlog(to)
+    }
+    fn state(&self, peer: ProcessId) -> State {
+        (**self).state(peer)
+    }
+    fn cut(&mut self, peer: ProcessId, reason: &str) {
+        (**self).cut(peer, reason);
+    }
+    fn close(&mut self) {
+        (**self).close();
+    }
+    fn prepare_sleep(&mut self) -> bool {
+        (**self).prepare_sleep()
+    }
+    fn wait_for(&self, each: &mut dyn FnMut(BorrowedFd<'_>)) {
+        (**self).wait_for(each);
+    }
+    fn deadline(&self) -> Option<Instant> {
+        (**self).deadline()
+    }
+    fn notes(&mut self) -> Vec<String> {
+        (**self).notes()
+    }
+}
+
 /// Events that wait for the next poll.
 #[derive(Default)]
 pub(super) struct Pending {

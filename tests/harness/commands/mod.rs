@@ -3,13 +3,16 @@
 //! * [`launcher`]: `ampirun`: options, exit codes, signals, time limit;
 //! * [`compiler`]: `ampicc` and `ampicxx` with real compilers and build systems;
 //! * [`placement`]: the same results wherever ranks live;
+//! * [`processes`]: jobs of several processes that something happens to ([`job`]: such a job);
 //! * [`rust`]: programs with rsmpi;
 //! * [`installation`]: a moved tree, the exported names, the example.
 
 mod compiler;
 mod installation;
+mod job;
 mod launcher;
 mod placement;
+mod processes;
 mod rust;
 
 use crate::process::{Outcome, run};
@@ -25,7 +28,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 /// All of them.
 pub fn all() -> Vec<Test> {
-    [launcher::ALL, compiler::ALL, placement::ALL, rust::ALL, installation::ALL].concat()
+    [launcher::ALL, compiler::ALL, placement::ALL, processes::ALL, rust::ALL, installation::ALL].concat()
 }
 
 /// A fresh folder.
@@ -39,6 +42,11 @@ fn command(name: &str, args: &[&str]) -> Command {
     let mut command = if own.exists() { Command::new(own) } else { Command::new(name) };
     command.args(args);
     command
+}
+
+/// The path of a command of the tree, for a line of a shell.
+fn tree_bin(name: &str) -> String {
+    tree::bin(name).display().to_string()
 }
 
 fn call(name: &str, args: &[&str]) -> Result<Outcome, String> {

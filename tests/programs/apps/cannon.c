@@ -3,6 +3,7 @@
 //# isolate: image,none
 //# compare: mpich
 //# expect: /^cannon: \d+ x \d+ grid, product right$/
+//# fabric: yes
 // Cannon's matrix product on a periodic grid with Sendrecv_replace.
 #include "../check.h"
 

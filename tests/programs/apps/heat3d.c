@@ -2,6 +2,7 @@
 //# vp: 1,4,8,64
 //# compare: mpich
 //# expect: /^heat 3-D: \d+ ranks agree with one$/
+//# fabric: yes
 // A 3-D heat equation with a halo exchange on a grid of ranks (over-decomposed when ranks outnumber cores), in global
 // arrays as old codes have them, compared bit for bit with the same computed serially by every rank.
 #include "../check.h"

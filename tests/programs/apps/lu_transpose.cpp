@@ -3,6 +3,7 @@
 //# flags: -std=c++17
 //# compare: mpich
 //# expect: /^LU: residual small on \d+ ranks, transposed twice$/
+//# fabric: yes
 // LU factorisation with rows dealt out cyclically and partial pivoting by MPI_MAXLOC, then a distributed transpose with
 // derived datatypes, in C++ with a small matrix class.
 #include "../check.h"

@@ -3,6 +3,7 @@
 //# flags: -std=c++17
 //# compare: mpich
 //# expect: /^sample sort: \d+ numbers in order on \d+ ranks$/
+//# fabric: yes
 // Sample sort with std::vector, gather, broadcast and alltoallv.
 #include "../check.h"
 #include <algorithm>

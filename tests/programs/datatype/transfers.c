@@ -3,6 +3,7 @@
 //# isolate: image,none
 //# compare: mpich
 //# expect: /ok on \d+ ranks/
+//# fabric: yes
 // Derived datatypes between ranks: every pair of layouts with one signature, large and small, as halo exchanges do.
 #include "../check.h"
 

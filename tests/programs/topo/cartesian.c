@@ -3,6 +3,7 @@
 //# isolate: image,none
 //# compare: mpich
 //# expect: /ok on \d+ ranks/
+//# fabric: yes
 // Cartesian grids: create, coordinates, shifts with and without wrap-around, sub-grids, map, dims_create, a halo exchange.
 #include "../check.h"
 

@@ -7,7 +7,8 @@
 //! 1. The launcher's death kills the worker (PR_SET_PDEATHSIG): no job outlives its launcher. The first thread forks, as the
 //!    death of the forking thread counts.
 //! 2. The worker gets the signal mask that the launcher was started with.
-//! 3. It does not see how the launcher itself is connected to a process manager.
+//! 3. It does not see how the launcher itself is connected to a process manager; unless it uses that connection too, by the
+//!    host's library, while the launcher is silent there.
 //!
 //! # Safety
 //! Between fork and exec only async-signal-safe calls; otherwise calls of libc with plain numbers.
@@ -28,14 +29,20 @@ pub struct Start<'a> {
     pub arguments: &'a [OsString],
     pub variables: &'a [(&'a OsStr, &'a OsStr)],
     pub reads_stdin: bool,
+    /// It uses the launcher's connection to the process manager.
+    pub is_managed: bool,
 }
 
 /// Starts a worker.
 pub fn start(what: &Start<'_>, signals: &Signals) -> io::Result<Child> {
     let mut command = Command::new(what.worker);
     command.arg0("ampi-worker").arg(what.program).args(what.arguments);
-    for name in PRIVATE_VARIABLES {
-        command.env_remove(name);
+    if what.is_managed {
+        hand_on_the_connection(&mut command);
+    } else {
+        for name in PRIVATE_VARIABLES {
+            command.env_remove(name);
+        }
     }
     command.envs(what.variables.iter().copied());
     if !what.reads_stdin {
@@ -53,6 +60,21 @@ pub fn start(what: &Start<'_>, signals: &Signals) -> io::Result<Child> {
     unsafe { command.pre_exec(unblock) };
     die_with_parent(&mut command, libc::SIGKILL);
     command.spawn()
+}
+
+/// The child keeps the socket to the process manager, if it is one that is inherited.
+fn hand_on_the_connection(command: &mut Command) {
+    let socket = std::env::var("PMI_FD").ok().and_then(|number| number.parse::<i32>().ok());
+    let Some(socket) = socket else { return };
+    let keep = move || {
+        // SAFETY: plain numbers.
+        match unsafe { libc::fcntl(socket, libc::F_SETFD, 0) } {
+            0 => Ok(()),
+            _ => Err(io::Error::last_os_error()),
+        }
+    };
+    // SAFETY: fcntl is async-signal-safe.
+    unsafe { command.pre_exec(keep) };
 }
 
 /// The child gets `signal` when the thread that starts it dies.

@@ -20,7 +20,7 @@ use super::words::Request;
 use super::{Refusal, size};
 use crate::layout::Layout;
 use crate::say::err;
-use ampi_core::job::{self, JobSpec};
+use ampi_core::job::{self, JobSpec, Transport};
 use ampi_core::wire::bootstrap::host_name;
 use ampi_core::wire::secret::Secret;
 use std::ffi::{OsStr, OsString};
@@ -62,6 +62,7 @@ impl Setting<'_> {
             arguments: &self.request.program_args,
             variables: &variables,
             reads_stdin: spec.process == 0 && !self.request.no_stdin,
+            is_managed: matches!(spec.transport, Transport::Host(_)),
         };
         child::start(&start, self.signals)
             .map_err(|e| failed(format!("cannot start {}: {e}", worker.display())))

@@ -247,6 +247,12 @@ impl Server {
 
     fn join(&mut self, mut greeting: Greeting, mut process: Process, fingerprint: Fingerprint, now: Instant) {
         let Some((from, mut channel)) = greeting.proven.take() else { return };
+        if self.phase == Phase::Failed && matches!(self.slots.get(from as usize), Some(Slot::Missing)) {
+            // late, but not to blame: the user has been told why there is no job
+            channel.say(&over("its start has failed"));
+            let _ = channel.flush(&greeting.stream);
+            return;
+        }
         if let Err(reason) = self.acceptable(from, &process) {
             self.events.push_back(Event::Note(format!("a process was refused: {reason}")));
             channel.say(&Message::Refused { reason });
@@ -294,7 +300,6 @@ impl Server {
                 other.process.pid, other.process.host_name
             )),
             Slot::Exited(_) | Slot::Lost => Err(format!("process {from} has been here and is gone")),
-            Slot::Missing if self.phase == Phase::Failed => Err("the start of the job has failed".into()),
             Slot::Missing => Ok(()),
         }
     }
@@ -444,7 +449,7 @@ impl Server {
             return;
         }
         self.phase = Phase::Failed;
-        self.broadcast(&Message::Refused { reason: reason.clone() }, None);
+        self.broadcast(&over(&reason), None);
         self.events.push_back(Event::Failed(reason));
     }
 
@@ -528,4 +533,9 @@ fn pes_tile<'a>(processes: impl Iterator<Item = &'a Process>) -> std::result::Re
         next = next.checked_add(p.pes).ok_or_else(|| format!("process {} has {} PEs", p.index, p.pes))?;
     }
     Ok(())
+}
+
+/// The job is over before it began.
+fn over(reason: &str) -> Message {
+    Message::Abort { by: LAUNCHER, code: 1, reason: reason.into() }
 }

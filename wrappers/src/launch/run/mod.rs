@@ -41,6 +41,9 @@ const GRACE: Duration = Duration::from_millis(500);
 /// How long a better cause is waited for; news of other hosts take longer.
 const SETTLE: Duration = Duration::from_millis(50);
 const SETTLE_FAR: Duration = Duration::from_millis(250);
+/// The same when a connection to a process of this host ended: how the process ends follows as soon as the kernel, which may
+/// have much to do, is through with its threads.
+const SETTLE_LOST: Duration = Duration::from_millis(450);
 /// How long a process may take to end after it has left the job.
 const LEAVING: Duration = Duration::from_secs(10);
 /// How long agents may take to close after their processes.
@@ -475,7 +478,11 @@ impl<'a> Running<'a> {
 
     fn settle(&self) -> Duration {
         let near = self.members.iter().all(|m| matches!(m.place, Place::Here(_)));
-        if near { SETTLE } else { SETTLE_FAR }
+        match self.state.verdict.cause() {
+            Some(Cause::Lost { .. }) if near => SETTLE_LOST,
+            _ if near => SETTLE,
+            _ => SETTLE_FAR,
+        }
     }
 
     fn place_of(&self, number: u32) -> Option<usize> {
