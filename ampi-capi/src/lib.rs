@@ -25,6 +25,7 @@ pub mod memory;
 pub mod op;
 pub mod output;
 pub mod processes;
+pub mod programs;
 pub mod pt2pt;
 pub mod rank;
 pub mod status;

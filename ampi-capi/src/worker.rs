@@ -1,7 +1,7 @@
 //! The process that hosts ranks: from the job's description to ranks running on their PEs, and to the exit code.
 //!
 //! ```text
-//! ampi_worker_main ─ read AMPI_JOB ─ reserve the arena ─ load the program ─ place the ranks
+//! ampi_worker_main ─ read AMPI_JOB ─ load the programs ─ reserve the arena ─ place the ranks
 //!        │  (in a job of several processes: join it — `processes`)
 //!        └─ for each PE a thread: bind, make its ranks (image, TLS, stack), run them, serve until all ranks have ended
 //! ```
@@ -15,6 +15,7 @@
 use crate::comm::Shared;
 use crate::comm::shared::WORLD_CONTEXT;
 use crate::group::Group;
+use crate::programs::Programs;
 use crate::pt2pt::message::Pools;
 use crate::rank::{Phase, Rank};
 use crate::{coll, deadlock, errhandler, fault, fingerprint, launcher, output, processes, pt2pt};
@@ -22,16 +23,16 @@ use ampi_core::arena::{Arena, ArenaConfig};
 use ampi_core::current;
 use ampi_core::error::{Error, Result};
 use ampi_core::image::guest::Guest;
-use ampi_core::image::{self, Program, host::Host};
+use ampi_core::image::{self, host::Host};
 use ampi_core::job::{self, Bind, Deadlock, JobSpec};
 use ampi_core::pe::placement::{self, Mapping};
 use ampi_core::pe::{Handler, Job, Pe, PeId, Place, Task, switch};
 use ampi_core::wire::bootstrap::Table;
 use ampi_core::wire::start::Entrance;
-use std::ffi::{CString, OsStr, OsString};
+use std::ffi::OsString;
 use std::io::Write;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::{Path, PathBuf};
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -173,20 +174,11 @@ pub fn main(args: &[OsString]) -> i32 {
 struct Plan {
     spec: JobSpec,
     arena: Arena,
-    program: &'static Program,
-    args: Vec<CString>,
-    env: Vec<CString>,
+    programs: &'static Programs,
     cores: Vec<usize>,
     job: &'static Job,
     /// PEs of all processes.
     pes: u32,
-}
-
-fn c_string(s: &OsStr) -> Result<CString> {
-    CString::new(s.as_bytes()).map_err(|_| Error::Setting {
-        name: format!("argument {s:?}"),
-        why: "it contains a zero byte".into(),
-    })
 }
 
 fn mapping(spec: &JobSpec, pes: u32) -> Result<Mapping> {
@@ -218,7 +210,7 @@ fn debugged() -> bool {
 
 /// Everything up to running PEs. `entrance` is where to say that it failed, when there are other processes that wait.
 fn prepare(args: &[OsString], entrance: &mut Option<Entrance>) -> Result<Option<Plan>> {
-    let (Some(spec), Some(name)) = (JobSpec::from_env()?, args.first()) else {
+    let Some(spec) = JobSpec::from_env()?.filter(|spec| !args.is_empty() || !spec.programs.is_empty()) else {
         return Err(Error::Setting {
             name: "ampi-worker".into(),
             why: "it is started by ampirun, which describes the job in its environment".into(),
@@ -241,25 +233,29 @@ fn prepare(args: &[OsString], entrance: &mut Option<Entrance>) -> Result<Option<
         debugger: debugged(),
         ..image::Options::default()
     };
-    let program = Program::load(Path::new(name), &options)?;
+    let programs = Programs::load(&spec, args, &options)?.keep();
     if spec.explain {
-        print!("{}", program.explain());
+        let told: Vec<String> = programs.images().map(image::Program::explain).collect();
+        print!("{}", told.join("\n"));
         return Ok(None);
     }
     let arena = Arena::reserve(ArenaConfig {
         stack_bytes: spec.stack_bytes,
-        image_bytes: program.image_bytes(),
-        image_align: program.image_align(),
+        image_bytes: programs.image_bytes(),
+        image_align: programs.image_align(),
         ..ArenaConfig::new(spec.ranks)
     })?;
     if spec.verbose {
-        for name in program.unresolved() {
+        for name in programs.images().flat_map(image::Program::unresolved) {
             let _ =
                 writeln!(std::io::stderr(), "ampi: unresolved symbol {name}: calling it will end the job");
         }
     }
     let joined = match entrance.take() {
-        Some(entrance) => Some(processes::join(&spec, entrance, fingerprint::of(Path::new(name))?)?),
+        Some(entrance) => {
+            let files: Vec<_> = programs.images().map(image::Program::path).collect();
+            Some(processes::join(&spec, entrance, fingerprint::of(&files)?)?)
+        }
         None => None,
     };
     let job = Job::new(spec.pes as u32, spec.ranks as u32, &handlers());
@@ -269,17 +265,8 @@ fn prepare(args: &[OsString], entrance: &mut Option<Entrance>) -> Result<Option<
     if let Some(joined) = joined {
         joined.connect(job, &spec)?;
     }
-    let args = args.iter().map(|a| c_string(a)).collect::<Result<_>>()?;
-    let env = std::env::vars_os()
-        .filter(|(k, _)| k != job::VARIABLE && k != job::SECRET)
-        .map(|(mut k, v)| {
-            k.push("=");
-            k.push(v);
-            c_string(&k)
-        })
-        .collect::<Result<_>>()?;
     establish(job, spec.ranks as u32, spec.deadlock, true);
-    Ok(Some(Plan { cores: placement::allowed_cores(), spec, arena, program, args, env, job, pes }))
+    Ok(Some(Plan { cores: placement::allowed_cores(), spec, arena, programs, job, pes }))
 }
 
 /// Where each rank starts. `table`: all processes, if there are several.
@@ -457,9 +444,13 @@ fn make_rank(
     v.my_process.set(plan.spec.process as i32);
     v.num_processes.set(plan.spec.processes as i32);
     v.universe_size.set(plan.spec.ranks as i32);
+    let (number, part) = plan.programs.of(r);
+    v.appnum.set(number as i32);
     let slot = plan.arena.slot(rank.world_rank as usize);
-    let guest =
-        plan.program.instantiate(slot, rank.world_rank, plan.spec.ranks as u32, &plan.args, &plan.env)?;
+    let guest = part.image.instantiate(slot, r, plan.spec.ranks as u32, &part.args, &part.env)?;
+    if let Some(folder) = &part.folder {
+        image::libc::cwd::begin_in(guest, folder)?;
+    }
     let stack = guest.stack();
     let place = Place { stack_low: stack.start, stack_top: stack.end, fs_base: guest.fs_base };
     // SAFETY: the slot's stack and the guest's TLS block were made just now, for this task alone; slots are never freed

@@ -110,8 +110,8 @@ pub enum Transport {
     Tcp,
     /// libfabric, with the provider of this name or (empty) the one it thinks best.
     Ofi(String),
-    /// An MPI library of the system: this one, or (empty) the one that is found.
-    Mpi(String),
+    /// A message-passing library of the system: this one, or (empty) the one that is found.
+    Host(String),
 }
 
 impl std::fmt::Display for Transport {
@@ -125,7 +125,7 @@ impl std::fmt::Display for Transport {
             Transport::Shm => f.write_str("shm"),
             Transport::Tcp => f.write_str("tcp"),
             Transport::Ofi(provider) => detail(f, "ofi", provider),
-            Transport::Mpi(library) => detail(f, "mpi", library),
+            Transport::Host(library) => detail(f, "mpi", library),
         }
     }
 }
@@ -140,7 +140,7 @@ impl Transport {
             ("shm", true) => Transport::Shm,
             ("tcp", true) => Transport::Tcp,
             ("ofi", _) => Transport::Ofi(detail),
-            ("mpi", _) => Transport::Mpi(detail),
+            ("mpi", _) => Transport::Host(detail),
             _ => return None,
         })
     }

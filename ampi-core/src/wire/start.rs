@@ -123,7 +123,7 @@ impl Listeners {
             Transport::Auto => Listeners { mesh: vec![unix()?, tcp()?], memory: memory()? },
             Transport::Shm => Listeners { mesh: vec![], memory: memory()? },
             Transport::Tcp => Listeners { mesh: vec![tcp()?], memory: None },
-            Transport::Ofi(_) | Transport::Mpi(_) => {
+            Transport::Ofi(_) | Transport::Host(_) => {
                 let why = format!("{transport} is not in this version");
                 return Err(Error::Setting { name: "--transport".into(), why });
             }

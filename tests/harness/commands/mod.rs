@@ -3,6 +3,7 @@
 //! * [`launcher`]: `ampirun`: options, exit codes, signals, time limit;
 //! * [`compiler`]: `ampicc` and `ampicxx` with real compilers and build systems;
 //! * [`placement`]: the same results wherever ranks live;
+//! * [`several`]: several programs in one job;
 //! * [`rust`]: programs with rsmpi;
 //! * [`installation`]: a moved tree, the exported names, the example.
 
@@ -11,6 +12,7 @@ mod installation;
 mod launcher;
 mod placement;
 mod rust;
+mod several;
 
 use crate::process::{Outcome, run};
 use crate::tree;
@@ -25,7 +27,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 /// All of them.
 pub fn all() -> Vec<Test> {
-    [launcher::ALL, compiler::ALL, placement::ALL, rust::ALL, installation::ALL].concat()
+    [launcher::ALL, compiler::ALL, placement::ALL, rust::ALL, several::ALL, installation::ALL].concat()
 }
 
 /// A fresh folder.

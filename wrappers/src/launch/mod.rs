@@ -37,8 +37,9 @@ pub mod words;
 use crate::layout::Layout;
 use crate::say::{self, err, out};
 use crate::{ABI_VERSION, MPI_VERSION, VERSION};
+use ampi_core::job::Isolate;
 use signals::Signals;
-use start::Setting;
+use start::{Runs, Setting};
 use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -85,12 +86,16 @@ fn run(args: &[OsString]) -> Result<u8, Refusal> {
         out!("ampirun (Adaptive MPI in Rust) {VERSION}, MPI {MPI_VERSION}, ABI {ABI_VERSION}");
         return Ok(0);
     }
+    let mut several = Vec::new();
     if sections.len() > 1 || request.config.is_some() {
-        let mut programs = programs::read(args, &|path| std::fs::read_to_string(path))?;
-        if programs.len() > 1 {
-            return Err(Refusal::usage("several programs in one job are not in this version"));
-        }
-        request = programs.remove(0).request;
+        several = programs::read(args, &|path| std::fs::read_to_string(path))?;
+        request = match several.as_slice() {
+            [_, _, ..] => programs::together(&several),
+            _ => several.remove(0).request,
+        };
+    }
+    if several.len() > 1 && request.isolate == Some(Isolate::None) {
+        return Err(Refusal::usage("--isolate=none: ranks of several programs cannot share one copy"));
     }
     let Some(name) = request.program.clone() else {
         say::remark(format_args!("{}", help::usage()));
@@ -120,11 +125,19 @@ fn run(args: &[OsString]) -> Result<u8, Refusal> {
     let signals =
         Signals::block().map_err(|e| Refusal { code: 1, why: format!("cannot block signals: {e}") })?;
     let setting = Setting { request: &request, layout: &layout, signals: &signals, here: &here, since };
-    let program = program::find(&name, std::env::var_os("PATH"));
+    let path = std::env::var_os("PATH");
+    let runs = match several.is_empty() {
+        true => program::find(&name, path).map(|file| Runs { file, programs: Vec::new() }),
+        false => programs::described(&several, &here, &|name, folder| match folder {
+            Some(folder) => program::find_in(folder, name, path.clone()),
+            None => program::find(name, path.clone()),
+        })
+        .map(|programs| Runs { file: programs[0].path.clone(), programs }),
+    };
     if !request.explain
         && let Some(client) = under::task(&request, &start::variable)?
     {
-        return under::run(&setting, client, program);
+        return under::run(&setting, client, runs);
     }
-    start::run(&setting, &program?)
+    start::run(&setting, &runs?)
 }

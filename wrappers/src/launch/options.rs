@@ -219,7 +219,7 @@ pub const OPTIONS: &[Opt] = &[
         &["FILE"],
         Act::ConfigFile,
         Group::Hosts,
-        "options and program from a file; several programs in one job are not in this version",
+        "options and programs from a file, a program on each line; the same as with : between them",
     ),
     opt(
         &["+mapping", "-mapping"],

@@ -30,6 +30,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
+/// What a job runs.
+pub struct Runs {
+    /// The program, or the first of several.
+    pub file: PathBuf,
+    /// If there are several.
+    pub programs: Vec<job::Program>,
+}
+
 /// What all ways of starting a job need.
 pub struct Setting<'a> {
     pub request: &'a Request,
@@ -41,10 +49,10 @@ pub struct Setting<'a> {
 }
 
 impl Setting<'_> {
-    /// A worker on this host, for the file `program`.
+    /// A worker on this host.
     pub fn start_here(
         &self,
-        program: &Path,
+        runs: &Runs,
         spec: &JobSpec,
         secret: Option<&Secret>,
     ) -> Result<std::process::Child, Refusal> {
@@ -58,8 +66,9 @@ impl Setting<'_> {
         }
         let start = Start {
             worker: &worker,
-            program,
-            arguments: &self.request.program_args,
+            program: &runs.file,
+            // Several have their own.
+            arguments: if runs.programs.is_empty() { &self.request.program_args } else { &[] },
             variables: &variables,
             reads_stdin: spec.process == 0 && !self.request.no_stdin,
         };
@@ -90,8 +99,8 @@ pub fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name)
 }
 
-/// Runs the job of the file `program` to its end and returns the exit code of the launcher.
-pub fn run(setting: &Setting<'_>, program: &Path) -> Result<u8, Refusal> {
+/// Runs the job to its end and returns the exit code of the launcher.
+pub fn run(setting: &Setting<'_>, runs: &Runs) -> Result<u8, Refusal> {
     let request = setting.request;
     let own = host_name();
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -114,7 +123,7 @@ pub fn run(setting: &Setting<'_>, program: &Path) -> Result<u8, Refusal> {
     let mut plan = plan::plan(request, &list, setting.here, &variable)?;
     plan.notes.splice(0..0, notes.into_iter().filter(|_| request.verbose));
     setting.tell(&plan);
-    let outcome = begin(setting, program, &plan, fleet, &own)?.finish();
+    let outcome = begin(setting, runs, &plan, fleet, &own)?.finish();
     let outcome = outcome.map_err(|e| failed(format!("cannot wait for the job: {e}")))?;
     Ok(outcome.code)
 }
@@ -166,7 +175,7 @@ fn outlet() -> Outlet {
 /// Starts all processes.
 fn begin<'a>(
     setting: &'a Setting<'_>,
-    program: &Path,
+    runs: &Runs,
     plan: &Plan,
     fleet: Option<Fleet>,
     own: &str,
@@ -191,7 +200,7 @@ fn begin<'a>(
     let spec = |number: usize| {
         let host = processes[number].host;
         let server = meeting.as_ref().map_or(String::new(), |m| m.address(host));
-        JobSpec { server, ..plan.spec(number) }
+        JobSpec { server, programs: runs.programs.clone(), ..plan.spec(number) }
     };
     child::adopt();
     let mut running = setting.running(plan);
@@ -199,7 +208,7 @@ fn begin<'a>(
     for (number, process) in processes.iter().enumerate() {
         let host = &plan.placement.hosts[process.host].name;
         let member = if here(process.host) {
-            let child = setting.start_here(program, &spec(number), meeting.as_ref().map(|m| &m.secret))?;
+            let child = setting.start_here(runs, &spec(number), meeting.as_ref().map(|m| &m.secret))?;
             Member::new(number as u32, Place::Here(child), own.into())
         } else {
             Member::new(number as u32, Place::OnHost(process.host), host.clone())
@@ -211,7 +220,7 @@ fn begin<'a>(
         for place in places {
             let numbers: Vec<usize> = (0..processes.len()).filter(|n| processes[*n].host == place).collect();
             let starts =
-                numbers.iter().map(|number| far_start(setting, program, *number, &spec(*number))).collect();
+                numbers.iter().map(|number| far_start(setting, runs, *number, &spec(*number))).collect();
             fleet.order(place, &order_of(setting, starts, meeting.as_ref())?)?;
         }
         running.fleet = Some(fleet);
@@ -220,12 +229,13 @@ fn begin<'a>(
 }
 
 /// A worker on another host.
-fn far_start(setting: &Setting<'_>, program: &Path, number: usize, spec: &JobSpec) -> order::Start {
-    let words = [OsString::from("ampi-worker"), program.into()];
+fn far_start(setting: &Setting<'_>, runs: &Runs, number: usize, spec: &JobSpec) -> order::Start {
+    let words = [OsString::from("ampi-worker"), runs.file.clone().into()];
+    let arguments = if runs.programs.is_empty() { &setting.request.program_args[..] } else { &[] };
     order::Start {
         process: number as u32,
         path: setting.layout.worker(),
-        words: words.into_iter().chain(setting.request.program_args.iter().cloned()).collect(),
+        words: words.into_iter().chain(arguments.iter().cloned()).collect(),
         environment: vec![(job::VARIABLE.into(), spec.to_env().into())],
     }
 }
