@@ -24,6 +24,7 @@ pub mod launcher;
 pub mod memory;
 pub mod op;
 pub mod output;
+pub mod own_process;
 pub mod processes;
 pub mod programs;
 pub mod pt2pt;

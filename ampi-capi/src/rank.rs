@@ -130,7 +130,7 @@ impl Rank {
         unsafe { std::ptr::with_exposed_provenance::<Rank>(address).as_ref() }
     }
 
-    /// The calling rank; a program that runs without the launcher becomes rank 0 of 1 at its first call.
+    /// The calling rank; a program that is a process of its own becomes one at its first call.
     #[inline(always)]
     pub fn current_or_alone() -> Option<&'static Rank> {
         match Rank::current() {
@@ -139,7 +139,7 @@ impl Rank {
         }
     }
 
-    /// The rank of a program without launcher: made once, for the first thread that asks; `None` for other threads.
+    /// The rank of a program that is a process of its own: made once, for the first thread that asks; `None` for other threads.
     #[cold]
     #[inline(never)]
     fn alone() -> Option<&'static Rank> {
@@ -147,9 +147,7 @@ impl Rank {
         if TAKEN.swap(true, Ordering::Relaxed) && !cfg!(test) {
             return None;
         }
-        let me = Rank::plant(Rank::new(0, 1));
-        crate::worker::alone(me);
-        Some(me)
+        Some(crate::own_process::begin())
     }
 
     /// The rank whose chare address this is.

@@ -6,7 +6,7 @@
 //!        └─ for each PE a thread: bind, make its ranks (image, TLS, stack), run them, serve until all ranks have ended
 //! ```
 //!
-//! A program started without the launcher becomes a world of one rank on the thread that calls MPI first ([`alone`]).
+//! Programs that are processes of their own are not here: [`crate::own_process`].
 //!
 //! # Safety
 //! Plants rank addresses under FS bases it has just made, and starts guests on their own stacks.
@@ -18,7 +18,7 @@ use crate::group::Group;
 use crate::programs::Programs;
 use crate::pt2pt::message::Pools;
 use crate::rank::{Phase, Rank};
-use crate::{coll, deadlock, errhandler, fault, fingerprint, launcher, output, processes, pt2pt};
+use crate::{coll, deadlock, errhandler, fault, fingerprint, output, processes, pt2pt};
 use ampi_core::arena::{Arena, ArenaConfig};
 use ampi_core::current;
 use ampi_core::error::{Error, Result};
@@ -86,24 +86,45 @@ pub fn quit(code: i32) -> ! {
     unsafe { libc::_exit(code) }
 }
 
-fn handlers() -> Vec<(u8, Handler)> {
+pub fn handlers() -> Vec<(u8, Handler)> {
     pt2pt::HANDLERS.into_iter().chain(coll::meeting::HANDLERS).collect()
+}
+
+/// What the program, which is this process, has written by stdio.
+fn flush_streams() {
+    // SAFETY: null means all streams.
+    unsafe { libc::fflush(std::ptr::null_mut()) };
+}
+
+/// The number in the job of a PE of this process.
+pub fn pe_number(pe: PeId) -> PeId {
+    WORLD.get().map_or(0, |w| w.job.position().first_pe) + pe
+}
+
+/// Tells a rank where it is.
+pub fn tell_place(rank: &'static Rank, spec: &JobSpec, pe: PeId, pes: u32) {
+    let v = &rank.attr.values;
+    v.my_wth.set(pe as i32);
+    v.my_home_wth.set(pe as i32);
+    v.num_wths.set(pes as i32);
+    v.my_process.set(spec.process as i32);
+    v.num_processes.set(spec.processes as i32);
+    v.universe_size.set(spec.ranks as i32);
 }
 
 /// Ends the job because of an error in `rank`.
 fn abort_job(rank: &'static Rank, why: &str, exit_code: i32) -> ! {
     let world = the_world();
-    let at = if world.hosted {
-        format!("rank {} on PE {}", rank.world_rank, rank.p2p.pe().number())
-    } else {
-        format!("rank {}", rank.world_rank)
-    };
+    let pe = world.hosted.then(|| format!(" on PE {}", rank.p2p.pe().number())).unwrap_or_default();
+    let at = format!("rank {}{pe}{}", rank.world_rank, processes::host_told());
     // exit codes are a byte; an error must not look like success
     let code = exit_code & 0xff;
     let code = if code == 0 && exit_code != 0 { 1 } else { code };
     ampi_core::fault::begin_report(code);
-    if let Some(guest) = Guest::current() {
-        image::libc::flush(guest);
+    match Guest::current() {
+        Some(guest) => image::libc::flush(guest),
+        None if !world.hosted => flush_streams(),
+        None => {}
     }
     let _ = writeln!(std::io::stderr(), "ampi: {at}: {why}");
     leave(code)
@@ -125,7 +146,8 @@ pub fn stuck(parts: &[Vec<u8>]) {
     deadlock::found_by_all(parts, the_world().deadlock);
 }
 
-fn establish(job: &'static Job, ranks: u32, deadlock: Deadlock, hosted: bool) {
+/// Makes the world of a process. Once.
+pub fn establish(job: &'static Job, ranks: u32, deadlock: Deadlock, hosted: bool) {
     let shared = Shared::with_context(WORLD_CONTEXT, Arc::new(Group::world(ranks)), job);
     let first = WORLD.set(World { job, ranks, shared, deadlock, hosted }).is_ok();
     assert!(first, "one world per process");
@@ -135,20 +157,9 @@ fn establish(job: &'static Job, ranks: u32, deadlock: Deadlock, hosted: bool) {
     job.on_stuck(on_stuck);
 }
 
-/// Makes a world of one rank out of the calling thread.
-pub fn alone(me: &'static Rank) {
-    if WORLD.get().is_some() {
-        return; // unit tests: several threads, each alone
-    }
-    if let Some(why) = launcher::other(|name| std::env::var(name).ok()) {
-        let _ = writeln!(std::io::stderr(), "ampi: {why}");
-        leave(1);
-    }
-    let job = Job::new(1, 1, &handlers());
-    job.place(0, 0, me.chare_address());
-    let pe = Pe::start(job, 0);
-    me.p2p.bind(pe.own_task(), Box::leak(Box::default()));
-    establish(job, 1, Deadlock::Report, false);
+/// Whether a world has been made.
+pub fn is_made() -> bool {
+    WORLD.get().is_some()
 }
 
 // ------------------------------------------------------------------------------------------------------ the launcher's
@@ -227,6 +238,10 @@ fn prepare(args: &[OsString], entrance: &mut Option<Entrance>) -> Result<Option<
         isolate: match spec.isolate {
             job::Isolate::Image => image::Isolation::Image,
             job::Isolate::None => image::Isolation::None,
+            job::Isolate::Process => {
+                let why = "ranks that are processes are started without a worker".into();
+                return Err(Error::Setting { name: "isolate=process".into(), why });
+            }
         },
         local_ranks: Some(spec.ranks.div_ceil(spec.processes)),
         private_lib_path: private_library(),
@@ -437,15 +452,9 @@ fn make_rank(
 ) -> Result<()> {
     // SAFETY: each rank is made once, by its first PE, which handles messages only after that.
     let rank = unsafe { Rank::begin(address, r, plan.spec.ranks as u32) };
-    let v = &rank.attr.values;
-    v.my_wth.set(pe.number() as i32);
-    v.my_home_wth.set(pe.number() as i32);
-    v.num_wths.set(plan.pes as i32);
-    v.my_process.set(plan.spec.process as i32);
-    v.num_processes.set(plan.spec.processes as i32);
-    v.universe_size.set(plan.spec.ranks as i32);
+    tell_place(rank, &plan.spec, pe.number(), plan.pes);
     let (number, part) = plan.programs.of(r);
-    v.appnum.set(number as i32);
+    rank.attr.values.appnum.set(number as i32);
     let slot = plan.arena.slot(rank.world_rank as usize);
     let guest = part.image.instantiate(slot, r, plan.spec.ranks as u32, &part.args, &part.env)?;
     if let Some(folder) = &part.folder {

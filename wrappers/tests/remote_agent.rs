@@ -70,6 +70,7 @@ impl Stage {
             path: "/bin/sh".into(),
             words: ["worker", "-c", script].map(OsString::from).to_vec(),
             environment: vec![("NUMBER".into(), process.to_string().into())],
+            folder: None,
         };
         Order {
             folder: self.folder.path().into(),

@@ -254,6 +254,11 @@ impl Pe {
         }
     }
 
+    /// Closes the link, when all processes have said that they need it no more. On PE 0.
+    pub fn disconnect(&self) {
+        drop(self.link.take());
+    }
+
     /// Takes in frames, sends on what waits; how much that was.
     #[inline(never)]
     pub(super) fn poll_link(&'static self) -> u32 {

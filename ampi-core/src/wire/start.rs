@@ -15,7 +15,7 @@ use super::shm::Shm;
 use super::stream::{Address, Listener};
 use super::tcp::{Mesh, Options};
 use crate::error::{Error, Result};
-use crate::job::{JobSpec, SECRET, Transport};
+use crate::job::{Isolate, JobSpec, SECRET, Transport};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -42,6 +42,7 @@ pub struct Entrance {
     transport: Transport,
     process: Process,
     listeners: Listeners,
+    limits: Limits,
 }
 
 impl Entrance {
@@ -63,12 +64,20 @@ impl Entrance {
             pes: spec.pes as u32,
         };
         let secret = Secret::from_hex(&secret)?;
-        Ok(Entrance { server, secret, transport: spec.transport.clone(), process, listeners })
+        // as the launcher's server has them
+        let mut limits = Limits::default();
+        if server.is_local() {
+            limits.silence = Duration::MAX;
+        }
+        if spec.isolate == Isolate::Process {
+            limits.gather = Duration::MAX;
+        }
+        Ok(Entrance { server, secret, transport: spec.transport.clone(), process, listeners, limits })
     }
 
     fn join(&self, fingerprint: Fingerprint) -> Join {
         let (server, secret, process) = (self.server.clone(), self.secret.clone(), self.process.clone());
-        Join { server, secret, process, fingerprint, limits: Limits::default() }
+        Join { server, secret, process, fingerprint, limits: self.limits }
     }
 
     /// This process cannot take part: the launcher tells the user why, and ends the job with `code`.

@@ -13,15 +13,19 @@
 //! * [`size`], [`plan`]: what was asked for, as a job: how many ranks, on how many PEs, in how many processes;
 //! * [`start`]: from there to a running job; [`meeting`]: where its processes meet;
 //! * [`under`]: as one of several tasks of another launcher;
+//! * [`direct`]: ranks that are processes of their own; [`output`], [`lines`]: what they and other hosts write;
 //! * [`child`]: a worker on this host; [`remote`]: processes on other hosts;
 //! * [`run`]: the running job until its end; [`signals`]: the signals that the launcher fetches;
 //! * [`help`]: `--help`, printed from the table.
 
 pub mod child;
+pub mod direct;
 pub mod help;
 pub mod hosts;
+pub mod lines;
 pub mod meeting;
 pub mod options;
+pub mod output;
 pub mod place;
 pub mod plan;
 pub mod program;
@@ -38,6 +42,7 @@ use crate::layout::Layout;
 use crate::say::{self, err, out};
 use crate::{ABI_VERSION, MPI_VERSION, VERSION};
 use ampi_core::job::Isolate;
+use output::Output;
 use signals::Signals;
 use start::{Runs, Setting};
 use std::ffi::OsString;
@@ -111,6 +116,7 @@ fn run(args: &[OsString]) -> Result<u8, Refusal> {
             nodes: None,
             pes_per_process: None,
             processes_per: None,
+            isolate: None,
             ..request
         };
     }
@@ -124,7 +130,15 @@ fn run(args: &[OsString]) -> Result<u8, Refusal> {
         .map_err(|e| Refusal { code: 1, why: format!("cannot find my installation: {e}") })?;
     let signals =
         Signals::block().map_err(|e| Refusal { code: 1, why: format!("cannot block signals: {e}") })?;
-    let setting = Setting { request: &request, layout: &layout, signals: &signals, here: &here, since };
+    let output = Output::new(&request, &here)?;
+    let setting = Setting {
+        request: &request,
+        layout: &layout,
+        signals: &signals,
+        output: &output,
+        here: &here,
+        since,
+    };
     let path = std::env::var_os("PATH");
     let runs = match several.is_empty() {
         true => program::find(&name, path).map(|file| Runs { file, programs: Vec::new() }),

@@ -233,7 +233,8 @@ pub const OPTIONS: &[Opt] = &[
         &["HOW"],
         Act::Isolate,
         Group::Ranks,
-        "image: every rank has its own globals; none: all ranks share them",
+        "image: every rank has its own globals; process: it is a process of its own (for any program: Python, scripts, other MPIs' \
+         programs of the standard ABI); none: all ranks share globals",
     ),
     opt(
         &["--stack-size", "+tcharm_stacksize", "+stacksize"],

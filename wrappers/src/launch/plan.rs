@@ -7,7 +7,7 @@ use super::place::{Host, Placement, spread};
 use super::run::Limit;
 use super::size::{Size, count, size};
 use super::words::{Request, seconds};
-use ampi_core::job::{Bind, JobSpec, Mapping, Transport};
+use ampi_core::job::{Bind, Isolate, JobSpec, Mapping, Transport};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
@@ -58,6 +58,15 @@ pub fn plan(
     if transport == Transport::Shm && apart {
         return Err(Refusal::usage("--transport shm: processes on several hosts cannot share memory"));
     }
+    let own_processes = request.isolate == Some(Isolate::Process);
+    let mapping = mapping(request.mapping.as_deref(), here)?;
+    if let (true, Mapping::File(map)) = (own_processes, &mapping) {
+        let why = format!(
+            "+mapping {}: with --isolate=process each rank is a process, and has no other place",
+            map.display()
+        );
+        return Err(Refusal::usage(why));
+    }
     let first = &placement.processes[0];
     let room = placement.hosts[first.host].cores.unwrap_or(usize::MAX);
     let defaults = JobSpec::default();
@@ -66,13 +75,17 @@ pub fn plan(
         ranks,
         processes,
         transport,
-        mapping: mapping(request.mapping.as_deref(), here)?,
+        mapping,
         isolate: request.isolate.unwrap_or(defaults.isolate),
         stack_bytes: request.stack_bytes.unwrap_or(defaults.stack_bytes),
         deadlock: request.deadlock.unwrap_or(defaults.deadlock),
         tag_output: request.tag_output,
         output_filename: request.output_filename.as_ref().map(|name| here.join(name)),
-        bind: if request.no_bind || (processes == 1 && first.pes > room) { Bind::None } else { Bind::Core },
+        bind: if request.no_bind || own_processes || (processes == 1 && first.pes > room) {
+            Bind::None
+        } else {
+            Bind::Core
+        },
         verbose: request.verbose,
         explain: request.explain,
         report_bindings: request.report_bindings,
@@ -185,6 +198,17 @@ mod tests {
         assert!(crowded.notes.is_empty());
         let free = make("+p 4 ++ppn 2 --no-bind a", 8).unwrap().spec(1);
         assert_eq!((free.bind, free.cores), (Bind::None, vec![]));
+    }
+
+    #[test]
+    fn ranks_that_are_processes_are_bound_by_nobody() {
+        let plan = make("--isolate=process -n 2 a", 4).unwrap();
+        let spec = plan.spec(1);
+        assert_eq!((spec.process, spec.processes, spec.pes, spec.first_pe), (1, 2, 1, 1));
+        assert_eq!((spec.isolate, spec.bind, spec.cores.len()), (Isolate::Process, Bind::None, 0));
+        assert_eq!(make("--isolate=process -n 1 a", 4).unwrap().spec(0).bind, Bind::None);
+        let why = make("--isolate=process +mapping /etc/passwd a", 4).unwrap_err().why;
+        assert!(why.contains("each rank is a process"), "{why}");
     }
 
     #[test]

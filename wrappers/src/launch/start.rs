@@ -4,15 +4,18 @@
 //! hosts ─ agents on other hosts say how many cores they have ─ plan
 //!   └─ one process here:     its worker, nothing else
 //!   └─ several processes:    server and secret ─ workers here by fork, others by their host's agent
+//!                            (with --isolate=process the ranks themselves)
 //! ```
 
 use super::child::{self, Start};
+use super::direct::{self, Direct};
 use super::hosts::{self, Hosts};
 use super::meeting::{self, Meeting};
+use super::output::Output;
 use super::place::Host;
 use super::plan::{self, Plan};
 use super::remote::fleet::START_LIMIT;
-use super::remote::{self, Fleet, Order, Outlet, order};
+use super::remote::{self, Fleet, Order, order};
 use super::run::verdict::Cause;
 use super::run::{Member, Place, Running, wake};
 use super::signals::{ENDING, Signals};
@@ -20,14 +23,12 @@ use super::words::Request;
 use super::{Refusal, size};
 use crate::layout::Layout;
 use crate::say::err;
-use ampi_core::job::{self, JobSpec};
+use ampi_core::job::{self, Isolate, JobSpec};
 use ampi_core::wire::bootstrap::host_name;
 use ampi_core::wire::secret::Secret;
-use std::ffi::{OsStr, OsString};
-use std::io::{self, Write};
+use std::ffi::OsString;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Instant;
 
 /// What a job runs.
@@ -43,37 +44,66 @@ pub struct Setting<'a> {
     pub request: &'a Request,
     pub layout: &'a Layout,
     pub signals: &'a Signals,
+    pub output: &'a Output,
     /// Where the command was given: what relative names of files are relative to.
     pub here: &'a Path,
     pub since: Instant,
 }
 
 impl Setting<'_> {
-    /// A worker on this host.
+    /// A process of the job on this host: a worker, or the rank itself.
     pub fn start_here(
         &self,
         runs: &Runs,
         spec: &JobSpec,
         secret: Option<&Secret>,
     ) -> Result<std::process::Child, Refusal> {
-        let worker = self.layout.worker();
-        let (job, secret) = (spec.to_env(), secret.map(Secret::to_hex));
-        let set = self.request.exports.iter().filter_map(|(name, value)| Some((&**name, value.as_deref()?)));
-        let mut variables: Vec<(&OsStr, &OsStr)> = set.collect();
-        variables.push((job::VARIABLE.as_ref(), job.as_ref()));
-        if let Some(secret) = &secret {
-            variables.push((job::SECRET.as_ref(), secret.as_ref()));
+        let order::Start { path, words, mut environment, folder, .. } = self.order(runs, spec);
+        if let Some(secret) = secret {
+            environment.push((job::SECRET.into(), secret.to_hex().into()));
         }
         let start = Start {
-            worker: &worker,
-            program: &runs.file,
-            // Several have their own.
-            arguments: if runs.programs.is_empty() { &self.request.program_args } else { &[] },
-            variables: &variables,
+            file: &path,
+            name: &words[0],
+            arguments: &words[1..],
+            variables: &environment,
+            folder: folder.as_deref(),
             reads_stdin: spec.process == 0 && !self.request.no_stdin,
+            piped: self.output.marked,
         };
+        let code = if spec.isolate == Isolate::Process { 126 } else { 1 };
         child::start(&start, self.signals)
-            .map_err(|e| failed(format!("cannot start {}: {e}", worker.display())))
+            .map_err(|e| Refusal { code, why: format!("cannot start {}: {e}", path.display()) })
+    }
+
+    /// What is started for a process of the job, on whichever host.
+    fn order(&self, runs: &Runs, spec: &JobSpec) -> order::Start {
+        let process = spec.process as u32;
+        let described = (job::VARIABLE.into(), spec.to_env().into());
+        if spec.isolate == Isolate::Process {
+            let Direct { file, arguments, mut variables, folder } = direct::of_rank(self, runs, spec.process);
+            variables.push(described);
+            let words = [file.into()].into_iter().chain(arguments.iter().cloned()).collect();
+            return order::Start {
+                process,
+                path: file.into(),
+                words,
+                environment: variables,
+                folder: folder.cloned(),
+            };
+        }
+        let set =
+            self.request.exports.iter().filter_map(|(name, value)| Some((name.clone(), value.clone()?)));
+        // Several programs have their own.
+        let arguments = if runs.programs.is_empty() { &self.request.program_args[..] } else { &[] };
+        let words = [OsString::from("ampi-worker"), runs.file.clone().into()];
+        order::Start {
+            process,
+            path: self.layout.worker(),
+            words: words.into_iter().chain(arguments.iter().cloned()).collect(),
+            environment: set.chain([described]).collect(),
+            folder: None,
+        }
     }
 
     /// What is to be told before the start.
@@ -86,6 +116,7 @@ impl Setting<'_> {
     pub fn running(&self, plan: &Plan) -> Running<'_> {
         let mut running = Running::new(self.signals, plan.placement.processes.len(), plan.limit, self.since);
         running.verbose = self.request.verbose;
+        running.direct = plan.job.isolate == Isolate::Process;
         running
     }
 }
@@ -143,7 +174,7 @@ fn call(
 ) -> Result<Called, Refusal> {
     let places: Vec<(usize, &Host)> = far.iter().map(|place| (*place, &list[*place])).collect();
     let agent = setting.layout.bin().join("ampirun");
-    let mut fleet = Fleet::call(&places, shell, &agent, &outlet())?;
+    let mut fleet = Fleet::call(&places, shell, &agent, &setting.output.outlet)?;
     let limit = plan::time_limit(setting.request, &variable)?.limit.unwrap_or(START_LIMIT).min(START_LIMIT);
     let until = Instant::now() + limit;
     while !fleet.gather()? {
@@ -158,18 +189,6 @@ fn call(
         }
     }
     Ok(Called::Fleet(fleet))
-}
-
-/// Output of other hosts becomes ours.
-fn outlet() -> Outlet {
-    Arc::new(|_, is_error, lines| {
-        if is_error {
-            return io::stderr().lock().write_all(lines);
-        }
-        let mut out = io::stdout().lock();
-        out.write_all(lines)?;
-        out.flush()
-    })
 }
 
 /// Starts all processes.
@@ -193,7 +212,7 @@ fn begin<'a>(
                     meeting::address_towards(name, hello.from, &hello.host, own).map(|at| (*place, at))
                 })
                 .collect::<Result<Vec<(usize, IpAddr)>, Refusal>>()?;
-            let (server, meeting) = meeting::open(count, &reached)?;
+            let (server, meeting) = meeting::open(count, &reached, plan.job.isolate == Isolate::Process)?;
             (Some(server), Some(meeting))
         }
     };
@@ -208,7 +227,8 @@ fn begin<'a>(
     for (number, process) in processes.iter().enumerate() {
         let host = &plan.placement.hosts[process.host].name;
         let member = if here(process.host) {
-            let child = setting.start_here(runs, &spec(number), meeting.as_ref().map(|m| &m.secret))?;
+            let mut child = setting.start_here(runs, &spec(number), meeting.as_ref().map(|m| &m.secret))?;
+            running.readers.extend(setting.output.read(number as u32, &mut child));
             Member::new(number as u32, Place::Here(child), own.into())
         } else {
             Member::new(number as u32, Place::OnHost(process.host), host.clone())
@@ -219,25 +239,12 @@ fn begin<'a>(
         let places: Vec<usize> = fleet.facts().iter().map(|(place, _)| *place).collect();
         for place in places {
             let numbers: Vec<usize> = (0..processes.len()).filter(|n| processes[*n].host == place).collect();
-            let starts =
-                numbers.iter().map(|number| far_start(setting, runs, *number, &spec(*number))).collect();
+            let starts = numbers.iter().map(|number| setting.order(runs, &spec(*number))).collect();
             fleet.order(place, &order_of(setting, starts, meeting.as_ref())?)?;
         }
         running.fleet = Some(fleet);
     }
     Ok(running)
-}
-
-/// A worker on another host.
-fn far_start(setting: &Setting<'_>, runs: &Runs, number: usize, spec: &JobSpec) -> order::Start {
-    let words = [OsString::from("ampi-worker"), runs.file.clone().into()];
-    let arguments = if runs.programs.is_empty() { &setting.request.program_args[..] } else { &[] };
-    order::Start {
-        process: number as u32,
-        path: setting.layout.worker(),
-        words: words.into_iter().chain(arguments.iter().cloned()).collect(),
-        environment: vec![(job::VARIABLE.into(), spec.to_env().into())],
-    }
 }
 
 /// All for one host; nothing for one without processes, whose agent then ends.

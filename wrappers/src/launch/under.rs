@@ -23,7 +23,7 @@ use super::run::{Ending, Member, Outcome, Place};
 use super::start::{Runs, Setting, variable};
 use super::words::Request;
 use super::{Refusal, child, plan};
-use ampi_core::job::{Bind, JobSpec};
+use ampi_core::job::{Bind, Isolate, JobSpec};
 use ampi_core::pe::placement::allowed_cores;
 use ampi_core::pmi::{self, Client, Interface, Offer};
 use ampi_core::wire::bootstrap::{HostIdentity, Server, host_name};
@@ -254,6 +254,12 @@ fn for_tasks(request: &Request, manager: &str) -> Result<Request, Refusal> {
             )));
         }
     }
+    if request.isolate == Some(Isolate::Process) {
+        return Err(Refusal::usage(format!(
+            "--isolate=process: ranks that are processes are started by ampirun itself, which {manager} has started once for each \
+             task; start it once (inside an allocation it finds the hosts), or leave the option out"
+        )));
+    }
     Ok(Request { processes_per: Some((Per::Host, 1)), ..request.clone() })
 }
 
@@ -290,7 +296,7 @@ fn open(tasks: &[Task]) -> Result<(Server, Meeting), Refusal> {
             Ok((number, meeting::address_towards(&task.host, None, &task.host, &tasks[0].host)?))
         })
         .collect::<Result<Vec<_>, Refusal>>()?;
-    meeting::open(tasks.len(), &reached)
+    meeting::open(tasks.len(), &reached, false)
 }
 
 /// The secret, the address of the server, and a line for each task that reaches it by another one.
@@ -383,6 +389,8 @@ mod tests {
 
     #[test]
     fn where_tasks_are_is_not_for_us_to_say() {
+        let why = told("--isolate=process", &[task("a", &[0])]);
+        assert!(why.contains("started by ampirun itself"), "{why}");
         for line in ["--host h1", "--hostfile F", "--procs-per-host 2", "-ppn 2"] {
             let why = told(line, &[task("a", &[0])]);
             assert!(why.contains("decided by who started the tasks (PMI-1)"), "{line}: {why}");

@@ -228,10 +228,8 @@ impl Request {
                 self.isolate = Some(match value().as_str() {
                     "image" => Isolate::Image,
                     "none" => Isolate::None,
-                    "process" => {
-                        return Err(not_in_this_version(word, "one operating-system process per rank is"));
-                    }
-                    _ => return none_of("image, none"),
+                    "process" => Isolate::Process,
+                    _ => return none_of("image, process, none"),
                 })
             }
             Act::StackSize => self.stack_bytes = Some(size(word, &value())?),

@@ -23,7 +23,7 @@ use std::io::{self, BufRead, Read, Write};
 use std::net::IpAddr;
 
 /// Version of this protocol.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 /// Orders are the longest: environments have some hundred kilobytes at most.
 pub const PAYLOAD_BYTES_MAX: usize = 16 << 20;
 /// In the place of a process.
