@@ -383,7 +383,8 @@ fn run(plan: Plan) -> i32 {
         match spawned {
             Ok(t) => threads.push(t),
             Err(e) => {
-                let _ = writeln!(std::io::stderr(), "ampi: cannot start the thread of PE {id}: {e}");
+                let _ =
+                    writeln!(std::io::stderr(), "ampi: cannot start the thread of PE {}: {e}", pe_number(id));
                 return 1;
             }
         }
@@ -425,7 +426,7 @@ fn serve(plan: &'static Plan, id: PeId) {
         && let Err(e) = placement::pin_to(core)
         && plan.spec.verbose
     {
-        let _ = writeln!(std::io::stderr(), "ampi: PE {id}: {e}");
+        let _ = writeln!(std::io::stderr(), "ampi: PE {}: {e}", pe_number(id));
     }
     let pe = Pe::start(plan.job, id);
     ampi_core::fault::protect(pe);

@@ -3,6 +3,7 @@
 //! * [`launcher`]: `ampirun`: options, exit codes, signals, time limit;
 //! * [`compiler`]: `ampicc` and `ampicxx` with real compilers and build systems;
 //! * [`placement`]: the same results wherever ranks live;
+//! * [`own_processes`]: `--isolate=process`;
 //! * [`several`]: several programs in one job;
 //! * [`rust`]: programs with rsmpi;
 //! * [`installation`]: a moved tree, the exported names, the example.
@@ -10,6 +11,7 @@
 mod compiler;
 mod installation;
 mod launcher;
+mod own_processes;
 mod placement;
 mod rust;
 mod several;
@@ -27,7 +29,16 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 /// All of them.
 pub fn all() -> Vec<Test> {
-    [launcher::ALL, compiler::ALL, placement::ALL, rust::ALL, several::ALL, installation::ALL].concat()
+    [
+        launcher::ALL,
+        compiler::ALL,
+        placement::ALL,
+        rust::ALL,
+        own_processes::ALL,
+        several::ALL,
+        installation::ALL,
+    ]
+    .concat()
 }
 
 /// A fresh folder.

@@ -94,6 +94,7 @@ fn one_world() -> Result<(), String> {
         &["+p", "2", "++ppn", "1"],
         &["+p", "3", "++ppn", "1", "--transport", "tcp", "+mapping", "RR_MAP"],
         &["--isolate=process"],
+        &["--isolate=process"],
     ] {
         let o = ended(call_in(&at, &[front, &parts].concat())?, 0)?;
         for line in [

@@ -1,6 +1,6 @@
 //# p: 1,2
 //# vp: 1,2,4,6,8,64
-//# isolate: image,none
+//# isolate: image,none,process
 //# compare: mpich
 //# expect: /ok on \d+ ranks/
 // Cartesian grids: create, coordinates, shifts with and without wrap-around, sub-grids, map, dims_create, a halo exchange.

@@ -43,6 +43,7 @@ pub fn plan(
     here: &Path,
     variable: &dyn Fn(&str) -> Option<OsString>,
 ) -> Result<Plan, Refusal> {
+    let own_processes = request.isolate == Some(Isolate::Process);
     let Size { ranks, wish, hosts: used, notes: told, remarks } = size(request, hosts)?;
     let placement = spread::spread(hosts[..used].to_vec(), &wish)?;
     let mut notes: Vec<String> =
@@ -52,13 +53,15 @@ pub fn plan(
             notes.push(format!("the variable {} is not set, so it cannot be handed on", name.display()));
         }
     }
+    if own_processes && request.stack_bytes.is_some() {
+        notes.push("--stack-size: with --isolate=process the limit of the shell counts (ulimit -s)".into());
+    }
     let processes = placement.processes.len();
     let transport = request.transport.clone().unwrap_or_default();
     let apart = placement.processes.iter().any(|p| p.host != placement.processes[0].host);
     if transport == Transport::Shm && apart {
         return Err(Refusal::usage("--transport shm: processes on several hosts cannot share memory"));
     }
-    let own_processes = request.isolate == Some(Isolate::Process);
     let mapping = mapping(request.mapping.as_deref(), here)?;
     if let (true, Mapping::File(map)) = (own_processes, &mapping) {
         let why = format!(
@@ -207,6 +210,8 @@ mod tests {
         assert_eq!((spec.process, spec.processes, spec.pes, spec.first_pe), (1, 2, 1, 1));
         assert_eq!((spec.isolate, spec.bind, spec.cores.len()), (Isolate::Process, Bind::None, 0));
         assert_eq!(make("--isolate=process -n 1 a", 4).unwrap().spec(0).bind, Bind::None);
+        let notes = make("--isolate=process --stack-size 1M a", 4).unwrap().notes;
+        assert!(notes.iter().any(|n| n.contains("ulimit -s")), "{notes:?}");
         let why = make("--isolate=process +mapping /etc/passwd a", 4).unwrap_err().why;
         assert!(why.contains("each rank is a process"), "{why}");
     }

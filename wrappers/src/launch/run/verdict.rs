@@ -139,6 +139,9 @@ impl Cause {
             Cause::Aborted { why, .. } if why.is_empty() => return None,
             Cause::Ended { who, end, .. } if end.signal.is_some() => format!("{who} {end}"),
             Cause::Ended { who, end, joined: false } => format!("{who} {end} before it joined the job"),
+            Cause::Ended { who, end, joined: true } if who.is_rank => {
+                format!("{who} {end} without calling MPI_Finalize")
+            }
             Cause::Ended { who, end, joined: true } => format!("{who} {end} without having left the job"),
             Cause::Absent { who, end } => {
                 format!("{who} {end} without calling MPI_Init, in which others wait for it")
