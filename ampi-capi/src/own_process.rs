@@ -111,17 +111,20 @@ pub fn enter(me: &'static Rank) {
 
 fn join(member: &Member, me: &'static Rank) -> Result<()> {
     let spec = &member.spec;
-    let job = Job::new(1, spec.ranks as u32, &worker::handlers());
     let entrance = member.entrance.lock().unwrap_or_else(|e| e.into_inner()).take();
-    let joined = match entrance {
+    let mut joined = match entrance {
         // the files may be scripts, and others for each rank
         Some(entrance) => Some(processes::join(spec, entrance, fingerprint::of(&[])?)?),
         None => None,
     };
+    let job = match &mut joined {
+        Some(joined) => joined.job(spec, &worker::handlers()),
+        None => Job::new(1, spec.ranks as u32, &worker::handlers()),
+    };
     for rank in 0..spec.ranks as u32 {
         match rank == me.world_rank {
             true => job.place(rank, 0, me.chare_address()),
-            false => job.place_elsewhere(rank, rank as ProcessId),
+            false => job.place_elsewhere(rank, rank as ProcessId, rank),
         }
     }
     if let Some(joined) = joined {

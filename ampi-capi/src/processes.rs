@@ -12,15 +12,18 @@ use crate::coll::across::talk;
 use crate::comm::making;
 use crate::pt2pt::afar;
 use crate::worker;
+use ampi_core::arena::{self, Backing};
 use ampi_core::error::Result;
 use ampi_core::job::{Deadlock, JobSpec};
+use ampi_core::pe::neighbours::Neighbours;
 use ampi_core::pe::remote::{Above, FrameHandler};
-use ampi_core::pe::{Job, Position};
+use ampi_core::pe::{Handler, Job, Position};
 use ampi_core::wire::ProcessId;
 use ampi_core::wire::bootstrap::{Client, Event, Fingerprint, Table};
 use ampi_core::wire::link::{Broken, Link};
-use ampi_core::wire::start::{Entrance, Started};
+use ampi_core::wire::start::{Entrance, Started, Together};
 use std::io::Write;
+use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
@@ -45,12 +48,15 @@ static ENDING: AtomicBool = AtomicBool::new(false);
 /// A process that has joined but not started.
 pub struct Joined {
     pub table: Arc<Table>,
+    own: ProcessId,
     link: Box<dyn Link>,
+    together: Option<Together>,
+    memory: Option<OwnedFd>,
 }
 
 /// Joins the job; `fingerprint` must be the same everywhere.
 pub fn join(spec: &JobSpec, entrance: Entrance, fingerprint: Fingerprint) -> Result<Joined> {
-    let Started { client, link, table, notes } = entrance.enter(fingerprint, heard)?;
+    let Started { client, link, table, together, memory, notes } = entrance.enter(fingerprint, heard)?;
     if spec.verbose {
         for note in notes {
             let _ = writeln!(std::io::stderr(), "ampi: process {}: {note}", spec.process);
@@ -59,19 +65,33 @@ pub fn join(spec: &JobSpec, entrance: Entrance, fingerprint: Fingerprint) -> Res
     let own = spec.process as ProcessId;
     let membership = Membership { client: Mutex::new(Some(Arc::new(client))), table: table.clone(), own };
     assert!(MEMBERSHIP.set(membership).is_ok(), "a process joins once");
-    Ok(Joined { table, link })
+    Ok(Joined { table, own, link, together, memory })
 }
 
 impl Joined {
-    /// Says where this process is, and connects its PEs with those of the others.
-    pub fn connect(self, job: &'static Job, spec: &JobSpec) -> Result<()> {
-        let process = spec.process as ProcessId;
-        job.among(Position {
-            process,
+    /// Where the memory of ranks comes from.
+    pub fn backing(&mut self) -> Backing {
+        let shape = Neighbours::shape(self.own, &self.table);
+        match self.memory.take() {
+            Some(memory) => Backing::Shared(arena::Together { memory, shape }),
+            None => Backing::Private,
+        }
+    }
+
+    /// The PEs of this process, which know those of its neighbours. After the arena was reserved.
+    pub fn job(&mut self, spec: &JobSpec, handlers: &[(u8, Handler)]) -> &'static Job {
+        let position = Position {
+            process: self.own,
             processes: self.table.processes.len() as u32,
             first_pe: spec.first_pe as u32,
-            pes_of_host: self.table.on_host_of(process).map(|p| p.pes).sum(),
-        });
+            pes_of_host: self.table.on_host_of(self.own).map(|p| p.pes).sum(),
+        };
+        let neighbours = self.together.take().map(|t| Neighbours::of(self.own, &self.table, t));
+        Job::among(spec.pes as u32, spec.ranks as u32, handlers, position, neighbours)
+    }
+
+    /// Connects the PEs with those of the other processes.
+    pub fn connect(self, job: &'static Job, spec: &JobSpec) -> Result<()> {
         let handlers: Vec<(u8, FrameHandler)> =
             afar::FRAMES.into_iter().chain(talk::FRAMES).chain(making::FRAMES).collect();
         job.connect(self.link, Above { handlers, released: afar::released, broken })?;

@@ -19,14 +19,14 @@ use crate::programs::Programs;
 use crate::pt2pt::message::Pools;
 use crate::rank::{Phase, Rank};
 use crate::{coll, deadlock, errhandler, fault, fingerprint, output, processes, pt2pt};
-use ampi_core::arena::{Arena, ArenaConfig};
+use ampi_core::arena::{Arena, ArenaConfig, Backing, commons};
 use ampi_core::current;
 use ampi_core::error::{Error, Result};
 use ampi_core::image::guest::Guest;
 use ampi_core::image::{self, host::Host};
 use ampi_core::job::{self, Bind, Deadlock, JobSpec};
 use ampi_core::pe::placement::{self, Mapping};
-use ampi_core::pe::{Handler, Job, Pe, PeId, Place, Task, switch};
+use ampi_core::pe::{ELSEWHERE, Handler, Job, Pe, PeId, Place, Task, switch};
 use ampi_core::wire::bootstrap::Table;
 use ampi_core::wire::start::Entrance;
 use std::ffi::OsString;
@@ -173,8 +173,9 @@ pub fn main(args: &[OsString]) -> i32 {
         Err(e) => {
             let code = if matches!(e, Error::Load { .. }) { 126 } else { 1 };
             // among several processes the launcher tells the user, once
-            if !entrance.is_some_and(|entrance| entrance.decline(code, &e.to_string()).is_ok()) {
+            if entrance.is_none_or(|entrance| entrance.decline(code, &e.to_string()).is_err()) {
                 let _ = writeln!(std::io::stderr(), "ampi: {e}");
+                processes::abort(code);
             }
             code
         }
@@ -254,10 +255,18 @@ fn prepare(args: &[OsString], entrance: &mut Option<Entrance>) -> Result<Option<
         print!("{}", told.join("\n"));
         return Ok(None);
     }
+    let mut joined = match entrance.take() {
+        Some(entrance) => {
+            let files: Vec<_> = programs.images().map(image::Program::path).collect();
+            Some(processes::join(&spec, entrance, fingerprint::of(&files)?)?)
+        }
+        None => None,
+    };
     let arena = Arena::reserve(ArenaConfig {
         stack_bytes: spec.stack_bytes,
         image_bytes: programs.image_bytes(),
         image_align: programs.image_align(),
+        backing: joined.as_mut().map_or(Backing::Private, |joined| joined.backing()),
         ..ArenaConfig::new(spec.ranks)
     })?;
     if spec.verbose {
@@ -266,17 +275,14 @@ fn prepare(args: &[OsString], entrance: &mut Option<Entrance>) -> Result<Option<
                 writeln!(std::io::stderr(), "ampi: unresolved symbol {name}: calling it will end the job");
         }
     }
-    let joined = match entrance.take() {
-        Some(entrance) => {
-            let files: Vec<_> = programs.images().map(image::Program::path).collect();
-            Some(processes::join(&spec, entrance, fingerprint::of(&files)?)?)
-        }
-        None => None,
+    let job = match &mut joined {
+        Some(joined) => joined.job(&spec, &handlers()),
+        None => Job::new(spec.pes as u32, spec.ranks as u32, &handlers()),
     };
-    let job = Job::new(spec.pes as u32, spec.ranks as u32, &handlers());
     let table = joined.as_ref().map(|j| &*j.table);
     let pes = table.map_or(spec.pes as u32, Table::pes);
     place_ranks(&spec, job, table)?;
+    map_neighbours(&arena, job, spec.ranks as u32)?;
     if let Some(joined) = joined {
         joined.connect(job, &spec)?;
     }
@@ -296,9 +302,23 @@ fn place_ranks(spec: &JobSpec, job: &Job, table: Option<&Table>) -> Result<()> {
             (None, addresses) => job.place(r, pe - own.start, addresses.next().expect("one for each")),
             (Some(table), _) => {
                 let process = table.process_of_pe(pe).expect("PEs are numbered without gaps");
-                job.place_elsewhere(r, process.index);
+                job.place_elsewhere(r, process.index, pe);
             }
         }
+    }
+    Ok(())
+}
+
+/// Maps the memory of ranks that live in other processes of this host.
+fn map_neighbours(arena: &Arena, job: &Job, ranks: u32) -> Result<()> {
+    let beside = |r: u32| (job.pes()..ELSEWHERE).contains(&job.find(r).1);
+    let mut r = 0;
+    while r < ranks {
+        let end = (r..ranks).find(|&r| !beside(r)).unwrap_or(ranks);
+        if end > r {
+            arena.map_neighbours(r as usize..end as usize)?;
+        }
+        r = end + 1;
     }
     Ok(())
 }
@@ -430,7 +450,7 @@ fn serve(plan: &'static Plan, id: PeId) {
     }
     let pe = Pe::start(plan.job, id);
     ampi_core::fault::protect(pe);
-    let pools: &'static Pools = Box::leak(Box::default());
+    let pools: &'static Pools = commons::keep(Pools::default());
     for r in 0..plan.spec.ranks as u32 {
         let (address, home) = plan.job.find(r);
         if home == id

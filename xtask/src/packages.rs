@@ -49,6 +49,12 @@ const PACKAGES: &[Package] = &[
         "programs must write what they write under MPICH",
     ),
     package("libmpich-dev", Sign::Command("mpicc.mpich"), For::Test, "the same"),
+    package(
+        "libfabric-dev",
+        Sign::File("/usr/include/rdma/", "/fi_tagged.h"),
+        For::Test,
+        "links by libfabric, their layouts",
+    ),
     package("gdb", Sign::Command("gdb"), For::Test, "a debugger must work inside a rank"),
     package("openmpi-bin", Sign::Command("mpirun.openmpi"), For::Bench, "a peer to measure"),
     package("libopenmpi-dev", Sign::Command("mpicc.openmpi"), For::Bench, "the same"),

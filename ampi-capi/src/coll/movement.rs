@@ -291,19 +291,92 @@ pub(super) fn pack_block(board: &Board, r: usize, s: usize, out: &mut Vec<u8>) {
     }
 }
 
-/// The blocks that [`pack_block`] wrote one after the other.
-pub(super) struct Packed<'a>(&'a [u8]);
+/// What one process sends another: the length of every block, or [`EACH`] and then blocks with their length in front; the
+/// blocks.
+pub(super) struct Packed<'a> {
+    pub length: u64,
+    pub blocks: &'a [u8],
+}
+
+/// Instead of the length of all blocks: each has its own in front.
+const EACH: u64 = u64::MAX;
 
 impl<'a> Packed<'a> {
     pub fn new(bytes: &'a [u8]) -> Packed<'a> {
-        Packed(bytes)
+        let (length, blocks) = bytes.split_first_chunk().expect("blocks begin with their length");
+        Packed { length: u64::from_le_bytes(*length), blocks }
     }
 
     pub fn next(&mut self) -> &'a [u8] {
-        let (length, rest) = self.0.split_first_chunk().expect("the members agree on the number of blocks");
-        let (block, rest) = rest.split_at(u64::from_le_bytes(*length) as usize);
-        self.0 = rest;
+        let mut length = self.length;
+        if length == EACH {
+            let (own, rest) = self.blocks.split_first_chunk().expect("members agree on the number of blocks");
+            (length, self.blocks) = (u64::from_le_bytes(*own), rest);
+        }
+        let (block, rest) = self.blocks.split_at(length as usize);
+        self.blocks = rest;
         block
+    }
+}
+
+/// The length of the blocks of all `members`, if all their parts are plain ones of the same length.
+pub(super) fn plain_bytes(board: &Board, members: &[u32]) -> Option<usize> {
+    let first = board.plain(*members.first()? as usize)?;
+    let alike =
+        |r: &u32| board.plain(*r as usize).is_some_and(|p| (p.bytes, p.step) == (first.bytes, first.step));
+    (first.bytes > 0 && members.iter().all(alike)).then_some(first.bytes)
+}
+
+/// Begins what a process sends: all blocks have length `plain`, or each has its own.
+pub(super) fn begin_blocks(plain: Option<usize>) -> Vec<u8> {
+    plain.map_or(EACH, |n| n as u64).to_le_bytes().to_vec()
+}
+
+/// Copies the plain blocks of `sources` for `receivers`, all of this process.
+pub(super) fn move_plain(board: &Board, receivers: &[u32], sources: &[u32], bytes: usize) {
+    for &s in sources {
+        let Some(from) = board.plain(s as usize) else { continue };
+        for &r in receivers {
+            let Some(to) = board.plain(r as usize) else { continue };
+            let block = from.from.add((r as usize * from.step) as i64);
+            memory::copy(to.to.add((s as usize * bytes) as i64), block, bytes);
+        }
+    }
+}
+
+/// Adds the plain blocks of `sources` for `receivers`, who live in another process.
+pub(super) fn pack_plain(board: &Board, receivers: &[u32], sources: &[u32], bytes: usize, out: &mut Vec<u8>) {
+    let start = out.len();
+    out.resize(start + receivers.len() * sources.len() * bytes, 0);
+    let to = Address(out[start..].as_mut_ptr() as usize);
+    for (j, &s) in sources.iter().enumerate() {
+        let Some(from) = board.plain(s as usize) else { continue };
+        for (i, &r) in receivers.iter().enumerate() {
+            let place = to.add(((i * sources.len() + j) * bytes) as i64);
+            memory::copy(place, from.from.add((r as usize * from.step) as i64), bytes);
+        }
+    }
+}
+
+/// Puts the plain blocks of `sources` of another process where they belong: one for each of `receivers`, or (not `each`) the
+/// same for all.
+pub(super) fn unpack_plain(
+    board: &Board,
+    receivers: &[u32],
+    sources: &[u32],
+    bytes: usize,
+    blocks: &[u8],
+    each: bool,
+) {
+    let rows = if each { receivers.len() } else { 1 };
+    assert!(blocks.len() >= rows * sources.len() * bytes, "members agree on the number of blocks");
+    let from = Address(blocks.as_ptr() as usize);
+    for (i, &r) in receivers.iter().enumerate() {
+        let Some(to) = board.plain(r as usize) else { continue };
+        let row = if each { i * sources.len() } else { 0 };
+        for (j, &s) in sources.iter().enumerate() {
+            memory::copy(to.to.add((s as usize * bytes) as i64), from.add(((row + j) * bytes) as i64), bytes);
+        }
     }
 }
 

@@ -12,9 +12,11 @@ use super::afar::Offer;
 use super::queue::{EXACT, Entry, Links, Pattern};
 use super::rendezvous::Transfer;
 use crate::memory::{self, Address};
+use ampi_core::arena::commons;
 use ampi_core::net::INLINE;
-use std::alloc::{Layout, alloc, handle_alloc_error};
+use std::alloc::Layout;
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
@@ -130,9 +132,37 @@ pub struct Pools {
     messages: RefCell<Vec<&'static Message>>,
     free: [Cell<Option<NonNull<Header>>>; CLASSES.len()],
     returned: Returned,
+    /// Free large buffers, by the power of two of their size.
+    large: RefCell<BTreeMap<u32, Vec<Large>>>,
+}
+
+/// A buffer for the bytes of one long message, in memory that all processes of the host see.
+pub struct Large {
+    at: Address,
+    power: u32,
+}
+
+impl Large {
+    pub fn address(&self) -> Address {
+        self.at
+    }
 }
 
 impl Pools {
+    /// A large buffer of at least `bytes`.
+    pub fn large(&self, bytes: usize) -> Large {
+        let power = bytes.next_power_of_two().trailing_zeros();
+        let free = self.large.borrow_mut().get_mut(&power).and_then(Vec::pop);
+        free.unwrap_or_else(|| {
+            let layout = Layout::from_size_align(1 << power, 64).expect("a valid layout");
+            Large { at: Address(commons::take(layout) as usize), power }
+        })
+    }
+
+    pub fn give_back_large(&self, buffer: Large) {
+        self.large.borrow_mut().entry(buffer.power).or_default().push(buffer);
+    }
+
     /// A buffer of at least `bytes` (at most [`EAGER_BYTES_MAX`]).
     #[inline(always)]
     pub fn buffer(&'static self, bytes: usize) -> Buffer {
@@ -159,7 +189,7 @@ impl Pools {
             Layout::from_size_align(size_of::<Header>() + CLASSES[class], 64).expect("a valid layout");
         // SAFETY: the layout has a non-zero size; the header is written before anybody reads it.
         unsafe {
-            let Some(at) = NonNull::new(alloc(layout).cast::<Header>()) else { handle_alloc_error(layout) };
+            let at = NonNull::new_unchecked(commons::take(layout).cast::<Header>());
             at.write(Header { next: std::ptr::null_mut(), owner: &self.returned, class: class as u8 });
             at
         }

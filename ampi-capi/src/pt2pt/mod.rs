@@ -39,9 +39,10 @@ use crate::abi::constants as c;
 use crate::datatype::DatatypeRef;
 use crate::memory::{self, Address};
 use crate::rank::Rank;
+use ampi_core::image::guest::Guest;
 use ampi_core::net::{Delivery, Head, INLINE};
 use ampi_core::pe::{Handler, Pe, Task};
-use message::{Body, Buffer, EAGER_BYTES_MAX, Message, Pools};
+use message::{Body, Buffer, EAGER_BYTES_MAX, Large, Message, Pools};
 use queue::{EXACT, MatchQueue, Pattern};
 use request::{Kind, Outcome, Pool, Request, Target};
 use std::cell::Cell;
@@ -140,6 +141,8 @@ pub enum Payload {
     Pooled(Buffer, usize),
     /// Packed, too long for that.
     Heap(Box<[u8]>),
+    /// Copied to where other processes of the host see it.
+    Shown(Large),
 }
 
 impl Payload {
@@ -163,6 +166,7 @@ impl Payload {
             Payload::Place(at, n) => (*at, *n),
             Payload::Pooled(b, n) => (b.address(), *n),
             Payload::Heap(h) => (Address(h.as_ptr() as usize), h.len()),
+            Payload::Shown(b) => (b.address(), 0),
         }
     }
 }
@@ -210,9 +214,9 @@ pub fn transmit(
     let (at, bytes) = payload.place();
     let pending = send_place(me, e, at, bytes, synchronous, with);
     match (pending, payload) {
-        (Some(r), payload) => r.keep_until_done(payload),
-        (None, Payload::Pooled(b, _)) => me.p2p.pools().give_back(b),
-        (None, _) => {}
+        (Some(r), payload) if !r.keeps() => r.keep_until_done(payload),
+        (_, Payload::Pooled(b, _)) => me.p2p.pools().give_back(b),
+        _ => {}
     }
     pending
 }
@@ -244,6 +248,9 @@ pub fn send_place(
         send_pooled(me, e, to_pe, at, bytes);
     } else {
         let r = offer(me, at, bytes, with);
+        if to_pe >= pe.job().pes() {
+            show(me, r, at, bytes);
+        }
         rendezvous::announce(pe, to_pe, e, &r.transfer);
         return Some(r);
     }
@@ -307,8 +314,20 @@ fn leave_here(
 #[inline(never)]
 fn offer(me: &'static Rank, at: Address, bytes: usize, with: Option<&'static Request>) -> &'static Request {
     let r = with.unwrap_or_else(|| me.p2p.requests.take(Kind::Send));
-    r.transfer.offer(me, me.p2p.pe().id(), r.index(), at, bytes);
+    r.transfer.offer(me, r.index(), at, bytes);
     r
+}
+
+/// Sees to it that a neighbour can read the bytes of the send `r`: what lies outside the rank's own memory (constants, mapped
+/// files, packed data) is copied once more.
+#[cold]
+fn show(me: &'static Rank, r: &'static Request, at: Address, bytes: usize) {
+    if bytes > 0 && !Guest::shows(at.0, bytes) {
+        let buffer = me.p2p.pools().large(bytes);
+        memory::copy(buffer.address(), at, bytes);
+        r.transfer.move_to(buffer.address());
+        r.keep_until_done(Payload::Shown(buffer));
+    }
 }
 
 /// An unmatched message has come for `to`.

@@ -34,6 +34,7 @@ use super::request::{Outcome, Request};
 use super::{CLEAR_TO_SEND, Envelope, RECEIVED, RENDEZVOUS, SENT, TAKE_BACK, TAKEN_BACK, afar, settle};
 use crate::memory::{self, Address};
 use crate::rank::Rank;
+use ampi_core::image::guest::Guest;
 use ampi_core::net::{Delivery, Head};
 use ampi_core::pe::Pe;
 use std::cell::Cell;
@@ -47,9 +48,8 @@ const CHUNK_BYTES: usize = 64 << 10;
 pub struct Transfer {
     from: Cell<Address>,
     bytes: Cell<usize>,
-    /// World rank and PE of the sender, and the index of its request.
+    /// World rank of the sender, and the index of its request.
     sender: Cell<u32>,
-    sender_pe: Cell<u32>,
     index: Cell<u32>,
     // the shared copy
     to: Cell<Address>,
@@ -71,7 +71,6 @@ impl Transfer {
             from: Cell::new(Address::NULL),
             bytes: Cell::new(0),
             sender: Cell::new(0),
-            sender_pe: Cell::new(0),
             index: Cell::new(0),
             to: Cell::new(Address::NULL),
             chunk_bytes: Cell::new(0),
@@ -85,16 +84,20 @@ impl Transfer {
     }
 
     /// Fills in what the sender knows.
-    pub(super) fn offer(&self, me: &Rank, pe: u32, index: u32, from: Address, bytes: usize) {
+    pub(super) fn offer(&self, me: &Rank, index: u32, from: Address, bytes: usize) {
         self.from.set(from);
         self.bytes.set(bytes);
         self.sender.set(me.world_rank);
-        self.sender_pe.set(pe);
         self.index.set(index);
     }
 
     pub fn bytes(&self) -> usize {
         self.bytes.get()
+    }
+
+    /// The bytes lie elsewhere now.
+    pub(super) fn move_to(&self, from: Address) {
+        self.from.set(from);
     }
 
     pub(super) fn from(&self) -> Address {
@@ -148,10 +151,13 @@ pub(super) fn pull(me: &'static Rank, r: &'static Request, t: &'static Transfer,
     let pe = me.p2p.pe();
     let (bytes, sender) = (t.bytes.get(), t.sender.get());
     let length = bytes.min(r.capacity());
-    let local = t.sender_pe.get() == pe.id();
+    let (sender_chare, sender_pe) = pe.chare(sender);
+    let local = sender_pe == pe.id();
     if let Some(to) = r.one_place()
         && !local
         && length >= SPLIT_BYTES_MIN
+        // a neighbour cannot write to what it does not see
+        && (sender_pe < pe.job().pes() || Guest::shows(to.0, length))
     {
         let chunk = if length < 2 * CHUNK_BYTES { length.div_ceil(128) * 64 } else { CHUNK_BYTES };
         t.to.set(to);
@@ -164,7 +170,7 @@ pub(super) fn pull(me: &'static Rank, r: &'static Request, t: &'static Transfer,
         t.copied.store(0, Ordering::Relaxed);
         r.set_outcome(&settle(key, bytes, length));
         let head = Head { dst: sender, context: 0, key: 0, kind: CLEAR_TO_SEND, inline_len: 8 };
-        pe.send_to(t.sender_pe.get(), &head, &t.address().to_ne_bytes());
+        pe.send_to(sender_pe, &head, &t.address().to_ne_bytes());
         if t.copy_chunks(false) {
             tell_sent(pe, t);
             r.complete(me, r.outcome());
@@ -173,8 +179,7 @@ pub(super) fn pull(me: &'static Rank, r: &'static Request, t: &'static Transfer,
     }
     r.deposit(t.from.get(), length);
     if local {
-        let owner = Rank::of_chare(pe.chare(sender).0);
-        finish_send(owner, t.index.get());
+        finish_send(Rank::of_chare(sender_chare), t.index.get());
     } else {
         tell_sent(pe, t);
     }
@@ -183,7 +188,7 @@ pub(super) fn pull(me: &'static Rank, r: &'static Request, t: &'static Transfer,
 
 fn tell_sent(pe: &Pe, t: &Transfer) {
     let head = Head { dst: t.sender.get(), context: t.index.get(), key: 0, kind: SENT, inline_len: 0 };
-    pe.send_to(t.sender_pe.get(), &head, &[]);
+    pe.send_to(pe.chare(t.sender.get()).1, &head, &[]);
 }
 
 /// The bytes of send `index` of `owner` may be changed again.

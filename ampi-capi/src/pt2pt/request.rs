@@ -30,6 +30,7 @@ use crate::error::MpiError;
 use crate::handle::{self, Handle, HandleKind};
 use crate::memory::{self, Address};
 use crate::rank::Rank;
+use ampi_core::arena::commons;
 use std::cell::{Cell, RefCell};
 
 /// Where a request is in its life.
@@ -331,6 +332,10 @@ impl Request {
         self.sent.set(sent as u64);
         self.over(owner);
     }
+    /// Does it keep bytes already?
+    pub(super) fn keeps(&self) -> bool {
+        self.has(extra::KEPT)
+    }
     /// Received bytes that were kept first (they go to several places): puts the first `n` where they belong.
     pub(super) fn deposit_kept(&self, n: usize) {
         if self.remove(extra::KEPT)
@@ -367,9 +372,13 @@ impl Request {
     }
     pub(super) fn drop_kept(&self, pools: &Pools) {
         if self.remove(extra::KEPT)
-            && let Some(Payload::Pooled(b, _)) = self.kept.take()
+            && let Some(payload) = self.kept.take()
         {
-            pools.give_back(b);
+            match payload {
+                Payload::Pooled(b, _) => pools.give_back(b),
+                Payload::Shown(b) => pools.give_back_large(b),
+                Payload::Heap(_) | Payload::Place(..) => {}
+            }
         }
     }
     pub fn set_epilogue(&self, f: Epilogue) {
@@ -443,7 +452,7 @@ impl Pool {
     #[inline(never)]
     fn grow(&self) -> &'static Request {
         let mut all = self.all.borrow_mut();
-        let r: &'static Request = Box::leak(Box::new(Request::new(all.len() as u32)));
+        let r = commons::keep(Request::new(all.len() as u32));
         all.push(r);
         r
     }

@@ -22,7 +22,7 @@ pub mod slot;
 
 pub use heap::Heap;
 pub use reserve::{Arena, ArenaConfig, Backing, Together};
-pub(crate) use reserve::{explain_map_error, static_tls_info};
+pub(crate) use reserve::{descriptor_bytes, explain_map_error, static_tls_info};
 pub use slot::Slot;
 
 use std::sync::OnceLock;

@@ -113,6 +113,20 @@ impl Guest {
         out
     }
 
+    /// Whether the other processes of this host see the `len_bytes` bytes at `address` as this one does: a rank's own memory,
+    /// where slots are shared, but neither the text of its files nor what lies outside its slot.
+    pub fn shows(address: usize, len_bytes: usize) -> bool {
+        let Some(slot) = arena::slot_of(address).filter(|s| s.is_shared_memory()) else { return false };
+        let range = address..address.saturating_add(len_bytes);
+        let within = |area: Range<usize>| area.start <= range.start && range.end <= area.end;
+        if within(slot.heap()) || within(slot.stack()) {
+            return true;
+        }
+        let overlaps = |t: &Range<usize>| t.start < range.end && range.start < t.end;
+        within(slot.mapped())
+            && Guest::in_slot(slot.index()).is_some_and(|g| !g.image().text_ranges().iter().any(overlaps))
+    }
+
     /// Called in the process that a rank has moved to, when all its private bytes are in place: maps the text of its
     /// libraries, gives the shared libraries' thread-locals this process's values, and makes the rank findable. The
     /// words of [`current`] other than GUEST must be planted by the caller.

@@ -53,12 +53,12 @@ impl Pe {
     fn idle_slow(&self, spin: &mut Spin) {
         let now = now_ns();
         if spin.until_ns == 0 {
-            spin.until_ns = now + self.job.spin_ns.load(Ordering::Relaxed);
+            spin.until_ns = now + self.job.spin_ns;
         }
         if now < spin.until_ns {
             return;
         }
-        if spin.yields < if self.job.spin_ns.load(Ordering::Relaxed) < 10_000 { 4 } else { 1 } {
+        if spin.yields < if self.job.spin_ns < 10_000 { 4 } else { 1 } {
             spin.yields += 1;
             std::thread::yield_now();
             return;
@@ -76,12 +76,17 @@ impl Pe {
             }
         }
         let shared = &job.pes[self.id as usize];
-        shared.sleeping.swap(1, Ordering::SeqCst);
-        let ordered = membarrier();
+        let together = job.neighbours.is_some();
+        if together {
+            self.tell_cells();
+        }
+        let sleeping = job.sleeping[self.id as usize];
+        sleeping.swap(1, Ordering::SeqCst);
+        let ordered = membarrier(together);
         let quiet = self.quiet() && (!self.linked || self.link_is_quiet());
         if !quiet || shared.inbox_full.load(Ordering::SeqCst) || job.stop.load(Ordering::SeqCst) {
             job.wakes.fetch_add(1, Ordering::SeqCst);
-            shared.sleeping.store(0, Ordering::SeqCst);
+            sleeping.store(0, Ordering::SeqCst);
             return;
         }
         let idle = job.idle.fetch_add(1, Ordering::SeqCst) + 1;
@@ -94,19 +99,19 @@ impl Pe {
         }
         let limit = (limit != u64::MAX - now && limit < u64::MAX / 2).then_some(limit);
         match self.linked {
-            false => futex_wait(&shared.sleeping, 1, limit),
+            false => futex_wait(sleeping, 1, limit, together),
             true => self.sleep_on_link(limit),
         }
         job.idle.fetch_sub(1, Ordering::SeqCst);
         job.wakes.fetch_add(1, Ordering::SeqCst);
-        shared.sleeping.store(0, Ordering::SeqCst);
+        sleeping.store(0, Ordering::SeqCst);
     }
 }
 
 impl Job {
     /// Do all PEs of this process sleep, and has nobody a reason to wake one?
     pub(super) fn all_asleep(&self) -> bool {
-        self.pes.iter().all(|p| p.sleeping.load(Ordering::SeqCst) == 1)
+        self.sleeping[..self.pes.len()].iter().all(|s| s.load(Ordering::SeqCst) == 1)
             && self.pending.load(Ordering::SeqCst) == 0
             && !self.stop.load(Ordering::SeqCst)
     }
@@ -128,35 +133,49 @@ pub(super) fn claim(flag: &AtomicU32) -> bool {
 }
 
 /// Wakes the PE that sleeps on `flag`, after [`claim`].
-pub(super) fn wake(flag: &AtomicU32) {
+pub(super) fn wake(flag: &AtomicU32, shared: bool) {
     // SAFETY: FUTEX_WAKE on a live word.
-    unsafe { libc::syscall(libc::SYS_futex, flag.as_ptr(), libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG, 1) };
+    unsafe { libc::syscall(libc::SYS_futex, flag.as_ptr(), libc::FUTEX_WAKE | scope(shared), 1) };
 }
 
-fn futex_wait(flag: &AtomicU32, value: u32, timeout_ns: Option<u64>) {
+/// Flags that other processes see need the slower kind of futex.
+fn scope(shared: bool) -> i32 {
+    if shared { 0 } else { libc::FUTEX_PRIVATE_FLAG }
+}
+
+fn futex_wait(flag: &AtomicU32, value: u32, timeout_ns: Option<u64>, shared: bool) {
     let ts = timeout_ns.map(|ns| libc::timespec {
         tv_sec: (ns / 1_000_000_000) as i64,
         tv_nsec: (ns % 1_000_000_000) as i64,
     });
     let ts = ts.as_ref().map_or(std::ptr::null(), |t| t as *const libc::timespec);
     // SAFETY: FUTEX_WAIT on a live word with a valid or null timeout.
-    unsafe {
-        libc::syscall(libc::SYS_futex, flag.as_ptr(), libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG, value, ts)
-    };
+    unsafe { libc::syscall(libc::SYS_futex, flag.as_ptr(), libc::FUTEX_WAIT | scope(shared), value, ts) };
 }
 
-/// Orders all threads of the process against us; false where the kernel refuses.
-fn membarrier() -> bool {
+/// Says that neighbours which fall asleep may order the threads of this process.
+pub(super) fn can_be_ordered() {
+    membarrier(true);
+}
+
+/// Orders all threads of the process (`everywhere`: and of its neighbours) against us; false where the kernel refuses.
+fn membarrier(everywhere: bool) -> bool {
+    const GLOBAL_EXPEDITED: i32 = 1 << 1;
+    const REGISTER_GLOBAL_EXPEDITED: i32 = 1 << 2;
     const PRIVATE_EXPEDITED: i32 = 1 << 3;
     const REGISTER_PRIVATE_EXPEDITED: i32 = 1 << 4;
     static STATE: AtomicU8 = AtomicU8::new(0); // 0 unknown, 1 works, 2 refused
+    let (command, register) = match everywhere {
+        true => (GLOBAL_EXPEDITED, REGISTER_GLOBAL_EXPEDITED),
+        false => (PRIVATE_EXPEDITED, REGISTER_PRIVATE_EXPEDITED),
+    };
     // SAFETY: membarrier has no memory arguments.
     let call = |command: i32| unsafe { libc::syscall(libc::SYS_membarrier, command, 0, 0) == 0 };
     match STATE.load(Ordering::Relaxed) {
-        1 => call(PRIVATE_EXPEDITED),
+        1 => call(command),
         2 => false,
         _ => {
-            let works = call(REGISTER_PRIVATE_EXPEDITED) && call(PRIVATE_EXPEDITED);
+            let works = call(register) && call(command);
             STATE.store(if works { 1 } else { 2 }, Ordering::Relaxed);
             works
         }

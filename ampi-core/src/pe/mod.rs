@@ -7,6 +7,7 @@
 //! | `scheduler` | who runs next; sending and taking in messages |
 //! | [`idle`] | when does a PE spin, sleep, wake; when is the whole job stuck |
 //! | [`remote`] | messages to and from other processes |
+//! | [`neighbours`] | PEs of other processes of this host, reached as the own ones |
 //! | `service` | work of the runtime that may wait |
 //! | `timer` | who wants to be woken when |
 //! | [`placement`] | which chare starts on which PE, which core a PE is pinned to |
@@ -23,6 +24,7 @@
 #![allow(unsafe_code)]
 
 pub mod idle;
+pub mod neighbours;
 pub mod placement;
 pub mod remote;
 mod scheduler;
@@ -67,15 +69,17 @@ type External = Box<dyn FnOnce(&'static Pe) + Send>;
 /// What other threads may touch of a PE.
 #[repr(align(128))]
 pub struct Shared {
-    /// 1 while the PE sleeps or is about to; a futex.
-    sleeping: AtomicU32,
     inbox_full: AtomicBool,
     inbox: Mutex<VecDeque<External>>,
+    /// Cells to and from neighbours, when the PE fell asleep last.
+    cells: [AtomicU64; 2],
 }
 
 /// All PEs of this process and the chare table: what the layers above share.
 pub struct Job {
     pes: Box<[Shared]>,
+    /// For each PE, then for each neighbour: 1 while it sleeps or is about to; a futex.
+    sleeping: Box<[&'static AtomicU32]>,
     table: Box<[AtomicUsize]>,
     handlers: [Handler; KINDS],
     /// PEs that sleep.
@@ -89,8 +93,9 @@ pub struct Job {
     on_stuck: OnceLock<fn()>,
     stuck_reported: AtomicBool,
     ports: Mutex<Vec<Vec<Option<Port>>>>,
-    spin_ns: AtomicU64,
-    position: OnceLock<Position>,
+    spin_ns: u64,
+    position: Position,
+    neighbours: Option<neighbours::Neighbours>,
     remote: OnceLock<remote::Remote>,
 }
 
@@ -139,6 +144,12 @@ struct Peer {
     overflowing: Cell<bool>,
 }
 
+impl Peer {
+    fn new(id: PeId, port: Port) -> Peer {
+        Peer { id, port, overflow: RefCell::new(VecDeque::new()), overflowing: Cell::new(false) }
+    }
+}
+
 // SAFETY: rule 1: only the PE's own thread calls methods that touch its cells.
 unsafe impl Sync for Pe {}
 // SAFETY: the raw pointers are to 'static objects.
@@ -151,7 +162,23 @@ fn no_handler(_: &'static Pe, chare: usize, m: &Delivery<'_>) {
 impl Job {
     /// `pes` processing elements, room for `chares` chares, one handler per kind of message.
     pub fn new(pes: u32, chares: u32, handlers: &[(u8, Handler)]) -> &'static Job {
+        let alone = Position { process: 0, processes: 1, first_pe: 0, pes_of_host: pes };
+        Job::among(pes, chares, handlers, alone, None)
+    }
+
+    /// As `new`, in a process that is one of several.
+    pub fn among(
+        pes: u32,
+        chares: u32,
+        handlers: &[(u8, Handler)],
+        position: Position,
+        neighbours: Option<neighbours::Neighbours>,
+    ) -> &'static Job {
         assert!(pes >= 1 && (pes as usize) < CHARE_ALIGN, "1..{CHARE_ALIGN} PEs per process");
+        if neighbours.is_some() {
+            // a neighbour that falls asleep orders only those that have said so
+            idle::can_be_ordered();
+        }
         let mut table: [Handler; KINDS] = [no_handler; KINDS];
         for &(kind, handler) in handlers {
             table[kind as usize] = handler;
@@ -166,11 +193,12 @@ impl Job {
         Box::leak(Box::new(Job {
             pes: (0..pes)
                 .map(|_| Shared {
-                    sleeping: AtomicU32::new(0),
                     inbox_full: AtomicBool::new(false),
                     inbox: Mutex::new(VecDeque::new()),
+                    cells: [const { AtomicU64::new(0) }; 2],
                 })
                 .collect(),
+            sleeping: neighbours::flags(pes, neighbours.as_ref()),
             table: (0..chares).map(|_| AtomicUsize::new(0)).collect(),
             handlers: table,
             idle: AtomicU32::new(0),
@@ -180,8 +208,9 @@ impl Job {
             on_stuck: OnceLock::new(),
             stuck_reported: AtomicBool::new(false),
             ports: Mutex::new(ports),
-            spin_ns: AtomicU64::new(idle::spin_budget_ns(pes)),
-            position: OnceLock::new(),
+            spin_ns: idle::spin_budget_ns(position.pes_of_host),
+            position,
+            neighbours,
             remote: OnceLock::new(),
         }))
     }
@@ -197,32 +226,27 @@ impl Job {
         self.table[id as usize].store(chare | pe as usize, Ordering::Release);
     }
 
-    /// Says that chare `id` is in another process.
-    pub fn place_elsewhere(&self, id: ChareId, process: ProcessId) {
-        self.table[id as usize]
-            .store((process as usize * CHARE_ALIGN) | ELSEWHERE as usize, Ordering::Release);
+    /// Says that chare `id` is in another process, on the PE with this number in the job.
+    pub fn place_elsewhere(&self, id: ChareId, process: ProcessId, pe: PeId) {
+        let neighbour = self.neighbours.as_ref().and_then(|n| n.find(process, pe));
+        let pe = neighbour.map_or(ELSEWHERE, |place| self.pes() + place);
+        self.table[id as usize].store((process as usize * CHARE_ALIGN) | pe as usize, Ordering::Release);
     }
 
     /// The process in which chare `id` is, if it is another one than this.
     #[inline(always)]
     pub fn process_of(&self, id: ChareId) -> Option<ProcessId> {
         let (process, pe) = self.find(id);
-        (pe == ELSEWHERE).then_some((process / CHARE_ALIGN) as ProcessId)
-    }
-
-    /// Says that this process is one of several. Once, before its PEs start.
-    pub fn among(&self, position: Position) {
-        self.spin_ns.store(idle::spin_budget_ns(position.pes_of_host), Ordering::Relaxed);
-        assert!(self.position.set(position).is_ok(), "a process has one position");
+        (pe >= self.pes()).then_some((process / CHARE_ALIGN) as ProcessId)
     }
 
     /// This process among those of the job.
     pub fn position(&self) -> Position {
-        let alone = Position { process: 0, processes: 1, first_pe: 0, pes_of_host: self.pes() };
-        self.position.get().copied().unwrap_or(alone)
+        self.position
     }
 
-    /// Address and PE of chare `id`; (0, 0) before it is placed; [`ELSEWHERE`].
+    /// Address and PE of chare `id`; (0, 0) before it is placed. In other processes the address means nothing, and the PE is
+    /// the number of a neighbour, from [`Job::pes`] on, or [`ELSEWHERE`].
     #[inline(always)]
     pub fn find(&self, id: ChareId) -> (usize, PeId) {
         let v = self.table[id as usize].load(Ordering::Relaxed);
@@ -273,14 +297,8 @@ impl Pe {
         let peers = row
             .into_iter()
             .enumerate()
-            .filter_map(|(i, p)| {
-                p.map(|port| Peer {
-                    id: i as u32,
-                    port,
-                    overflow: RefCell::new(VecDeque::new()),
-                    overflowing: Cell::new(false),
-                })
-            })
+            .filter_map(|(i, p)| p.map(|port| Peer::new(i as PeId, port)))
+            .chain(neighbours::peers(job, id))
             .collect();
         let fs = current::fs_base();
         let link = Pe::take_link(job, id);
@@ -367,7 +385,7 @@ impl Job {
     /// Wakes the thread of `pe`, if it sleeps.
     #[inline(always)]
     pub(crate) fn wake_pe(&self, pe: PeId) {
-        let s = &self.pes[pe as usize].sleeping;
+        let s = self.sleeping[pe as usize];
         // A plain load: the sleeper's membarrier makes it see our message or us its flag (idle.rs). The compiler must
         // not move it before the message.
         compiler_fence(Ordering::SeqCst);
@@ -378,10 +396,12 @@ impl Job {
 
     #[cold]
     fn wake_sleeper(&self, pe: PeId) {
-        if idle::claim(&self.pes[pe as usize].sleeping) {
-            match (pe, self.remote.get()) {
-                (0, Some(_)) => self.ring_bell(),
-                _ => idle::wake(&self.pes[pe as usize].sleeping),
+        let flag = self.sleeping[pe as usize];
+        if idle::claim(flag) {
+            match (&self.neighbours, self.remote.get()) {
+                (_, Some(_)) if pe == 0 => self.ring_bell(),
+                (Some(n), _) if pe >= self.pes() => n.wake(pe - self.pes(), flag),
+                (n, _) => idle::wake(flag, n.is_some()),
             }
         }
     }

@@ -42,7 +42,9 @@ pub const FRAME_KINDS: usize = 32;
 /// Frames taken in before tasks have their turn again.
 const TURN_FRAMES: u32 = 64;
 /// While tasks are ready the link is looked at this often: a look may be a system call, a switch is not.
-const TURNS: u32 = 16;
+const BUSY_TURNS: u32 = 16;
+/// The same while the PE waits and has neighbours, whose cells are looked at every time.
+const WAITING_TURNS: u32 = 4;
 /// Bytes that wait for a process beyond which its senders should give way.
 const BACKLOG_MAX: usize = 4 << 20;
 
@@ -151,13 +153,15 @@ impl Job {
         Ok(())
     }
 
-    /// Frames that this process has sent and received, if it is silent: all its PEs sleep, and only a frame could wake one.
+    /// Frames and cells that this process has sent to others and received from them, if it is silent: all its PEs sleep, and
+    /// only one of those could wake one.
     /// From any thread.
     pub fn silence(&self) -> Option<Traffic> {
         let remote = self.remote();
+        let cells = |i: usize| self.pes.iter().map(|p| p.cells[i].load(Ordering::SeqCst)).sum::<u64>();
         let traffic = || Traffic {
-            sent: remote.sent.load(Ordering::SeqCst),
-            received: remote.received.load(Ordering::SeqCst),
+            sent: remote.sent.load(Ordering::SeqCst) + cells(0),
+            received: remote.received.load(Ordering::SeqCst) + cells(1),
             wakes: self.wakes.load(Ordering::SeqCst),
         };
         let before = traffic();
@@ -259,14 +263,25 @@ impl Pe {
         drop(self.link.take());
     }
 
+    /// Is it time to look at the link, if this PE owns it?
+    #[inline(always)]
+    pub(super) fn link_is_due(&self) -> bool {
+        if !self.linked {
+            return false;
+        }
+        let turn = self.link_turn.get().wrapping_add(1);
+        self.link_turn.set(turn);
+        let turns = match self.job.neighbours {
+            _ if self.others_ready() => BUSY_TURNS,
+            Some(_) => WAITING_TURNS,
+            None => 1,
+        };
+        turn.is_multiple_of(turns)
+    }
+
     /// Takes in frames, sends on what waits; how much that was.
     #[inline(never)]
     pub(super) fn poll_link(&'static self) -> u32 {
-        let turn = self.link_turn.get().wrapping_add(1);
-        self.link_turn.set(turn);
-        if self.others_ready() && !turn.is_multiple_of(TURNS) {
-            return 0;
-        }
         // a handler that looks for messages is called by the poll that is going on
         let Ok(mut link) = self.link.try_borrow_mut() else { return 0 };
         let Some(link) = link.as_mut() else { return 0 };
@@ -289,6 +304,8 @@ impl Pe {
         let bell = &self.job.remote().bell;
         let mut limit_ns = limit_ns;
         let mut fds = vec![PollFd::from_borrowed_fd(bell.as_fd(), PollFlags::IN)];
+        let neighbours = self.job.neighbours.as_ref();
+        fds.extend(neighbours.map(|n| PollFd::from_borrowed_fd(n.ears(), PollFlags::IN)));
         if let Some(link) = link.as_ref() {
             if let Some(at) = link.deadline() {
                 let left = at.saturating_duration_since(Instant::now()).as_nanos() as u64;
@@ -306,6 +323,9 @@ impl Pe {
         let _ = rustix::event::poll(&mut fds, limit.as_ref());
         let mut count = [0; 8];
         let _ = rustix::io::read(bell, &mut count);
+        if let Some(n) = neighbours {
+            n.bell.hush();
+        }
     }
 }
 

@@ -255,7 +255,7 @@ impl Pe {
         if self.job.pes[self.id as usize].inbox_full.load(Ordering::Relaxed) {
             n += self.run_external();
         }
-        if self.linked {
+        if self.link_is_due() {
             n += self.eternal().poll_link();
         }
         n
@@ -335,6 +335,15 @@ impl Pe {
     /// Is everything this PE sent in the rings, and nothing left in its own?
     pub(super) fn quiet(&self) -> bool {
         self.peers.iter().all(|p| !p.overflowing.get() && !p.port.rx.ready())
+    }
+
+    /// Leaves the number of cells to and from neighbours where others can read it.
+    pub(super) fn tell_cells(&self) {
+        let neighbours = || self.peers.iter().filter(|p| p.id >= self.job.pes());
+        let sum = |count: fn(&Peer) -> u32| neighbours().map(|p| u64::from(count(p))).sum();
+        let [sent, received] = &self.job.pes[self.id as usize].cells;
+        sent.store(sum(|p| p.port.tx.count()), Ordering::SeqCst);
+        received.store(sum(|p| p.port.rx.count()), Ordering::SeqCst);
     }
 
     #[cold]

@@ -93,6 +93,32 @@ impl Incoming {
         if n == 0 { None } else { Some(&mut room[..n]) }
     }
 
+    /// The place of the long payload from its byte `from` on, at most `len` bytes of it: fewer, or none, where it is too
+    /// small. `None` when so many bytes are not due there.
+    pub fn stretch(&mut self, from: u64, len: usize) -> Option<&mut [u8]> {
+        let long = self.long.as_mut()?;
+        if from < long.done || from.checked_add(len as u64)? > long.head.len_bytes {
+            return None;
+        }
+        let room = long.place.rest(usize::try_from(from).unwrap_or(usize::MAX));
+        let n = room.len().min(len);
+        Some(&mut room[..n])
+    }
+
+    /// Copies `bytes` to the place of the long payload from its byte `from` on, as far as they fit.
+    pub fn fill(&mut self, from: u64, bytes: &[u8]) {
+        if let Some(long) = &mut self.long {
+            let room = long.place.rest(usize::try_from(from).unwrap_or(usize::MAX));
+            let n = room.len().min(bytes.len());
+            room[..n].copy_from_slice(&bytes[..n]);
+        }
+    }
+
+    /// How many bytes of the long payload are here.
+    pub fn done(&self) -> u64 {
+        self.long.as_ref().map_or(0, |l| l.done)
+    }
+
     /// `n` bytes of the long payload are here; the number of frames that are complete by that.
     pub fn arrived(&mut self, n: usize, sink: &mut dyn Sink) -> u32 {
         let Some(long) = &mut self.long else { return 0 };
@@ -205,6 +231,22 @@ mod tests {
         let mut incoming = Incoming::new(0);
         assert!(incoming.take(&head(0, 0, 0).encode(), 9, &mut Kept::default()).is_ok());
         assert!(incoming.take(&head(0, 0, 0).encode(), 9, &mut Kept::default()).is_err());
+    }
+
+    #[test]
+    fn stretches_lie_within_what_is_due_and_within_the_place() {
+        let mut incoming = Incoming::new(0);
+        assert!(incoming.stretch(0, 1).is_none());
+        let mut bytes = FrameHead { kind: 9, len_bytes: 100_000, ..Default::default() }.encode().to_vec();
+        bytes.extend([1; 10]);
+        incoming.take(&bytes, 9, &mut Kept::default()).unwrap();
+        assert_eq!(incoming.done(), 10);
+        let mut len = |from, len| incoming.stretch(from, len).map(|s| s.len());
+        // the place has room for 99 000 bytes
+        assert_eq!((len(10, 50), len(98_990, 100), len(99_500, 100)), (Some(50), Some(10), Some(0)));
+        assert_eq!((len(9, 1), len(99_999, 2), len(u64::MAX, 2)), (None, None, None));
+        incoming.fill(98_999, &[7, 8]);
+        assert_eq!(incoming.stretch(98_999, 2).unwrap(), [7]);
     }
 
     #[test]

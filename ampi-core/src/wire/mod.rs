@@ -14,8 +14,12 @@
 //! | [`bootstrap`] | who else is in the job, and where; how does it start, end, and break |
 //! | [`frame`], [`link`], [`place`] | what does a transport between processes give, and what does its user owe |
 //! | `outgoing`, `incoming` | what every transport does with frames that are cut into pieces |
-//! | [`tcp`], [`shm`] | the transports |
-//! | [`routed`] | several of them as one |
+//! | [`tcp`], [`shm`] | the transports of the system itself: sockets, memory of a host |
+//! | [`messages`] | one transport over whatever carries messages, and what such a carrier has to give |
+//! | [`ofi`], [`host_library`] | carriers: libfabric's providers; the host's MPI library |
+//! | `foreign` | libraries opened at run time |
+//! | [`routed`] | several transports as one |
+//! | [`bell`] | how is a sleeping process of this host woken |
 //! | [`start`] | how does a process take its place in a job |
 //! | [`loopback`], [`faulty`] | the transports of simulations: memory only; and anything can go wrong |
 //!
@@ -29,13 +33,18 @@
 //! The secret proves who opened a connection. What travels on a data link afterwards is neither encrypted nor signed: a
 //! network on which somebody can alter TCP streams is no place for a job.
 
+pub mod bell;
 pub mod bootstrap;
 pub mod faulty;
+mod foreign;
 pub mod frame;
 pub mod handshake;
+pub mod host_library;
 mod incoming;
 pub mod link;
 pub mod loopback;
+pub mod messages;
+pub mod ofi;
 mod outgoing;
 pub mod place;
 pub mod routed;

@@ -57,7 +57,11 @@ impl Link for Routed {
     }
     fn prepare_sleep(&mut self) -> bool {
         // all are asked, so that each looks at what woke us in its next poll
-        self.links.iter_mut().fold(true, |quiet, l| l.prepare_sleep() && quiet)
+        let mut quiet = true;
+        for link in &mut self.links {
+            quiet &= link.prepare_sleep();
+        }
+        quiet
     }
     fn wait_for(&self, each: &mut dyn FnMut(BorrowedFd<'_>)) {
         self.links.iter().for_each(|l| l.wait_for(each));

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! tcp:10.0.0.7:4021      tcp:[fe80::1]:4021      unix:/run/job/3.sock      unix:@job-3   (abstract: leaves no file)
+//! ofi:tcp;ofi_rxm:0200d431…   (an endpoint of libfabric: provider, name in hexadecimal digits; not for streams)
 //! ```
 //!
 //! Everything is non-blocking; who wants to wait calls [`wait`] with a time limit. Writes never raise SIGPIPE. Reads and
@@ -9,7 +10,9 @@
 
 use crate::error::{Error, Result};
 use rustix::event::{PollFd, PollFlags, Timespec};
-use rustix::net::{AddressFamily, SendAncillaryBuffer, SendFlags, SocketFlags, SocketType, sockopt};
+use rustix::net::{
+    AddressFamily, RecvFlags, SendAncillaryBuffer, SendFlags, SocketFlags, SocketType, sockopt,
+};
 use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
@@ -28,6 +31,12 @@ pub enum Address {
     Unix(PathBuf),
     /// A name in the kernel's table, bound to the network namespace; vanishes with its owner.
     Abstract(String),
+    /// An endpoint of libfabric: what its provider is called, and what it calls the endpoint. Links by messages go there, no
+    /// streams.
+    Fabric {
+        provider: String,
+        name: Vec<u8>,
+    },
 }
 
 /// A connection.
@@ -56,6 +65,10 @@ impl fmt::Display for Address {
             Address::Tcp(at) => write!(f, "tcp:{at}"),
             Address::Unix(path) => write!(f, "unix:{}", path.display()),
             Address::Abstract(name) => write!(f, "unix:@{name}"),
+            Address::Fabric { provider, name } => {
+                write!(f, "ofi:{provider}:")?;
+                name.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+            }
         }
     }
 }
@@ -71,7 +84,13 @@ impl FromStr for Address {
                 Some(name) => Address::Abstract(name.into()),
                 None => Address::Unix(name.into()),
             }),
-            _ => Err(bad("starts neither with tcp: nor with unix:".into())),
+            Some(("ofi", at)) => match at.rsplit_once(':').map(|(p, digits)| (p, bytes_of(digits))) {
+                Some((provider, Some(name))) if !provider.is_empty() && !name.is_empty() => {
+                    Ok(Address::Fabric { provider: provider.into(), name })
+                }
+                _ => Err(bad("is not a provider, a colon and hexadecimal digits".into())),
+            },
+            _ => Err(bad("starts neither with tcp: nor with unix: nor with ofi:".into())),
         }
     }
 }
@@ -84,16 +103,23 @@ impl Address {
 
     /// Is it reachable on its own host only?
     pub fn is_local(&self) -> bool {
-        !matches!(self, Address::Tcp(_))
+        matches!(self, Address::Unix(_) | Address::Abstract(_))
     }
 
     fn unix(&self) -> io::Result<Option<std::os::unix::net::SocketAddr>> {
         match self {
-            Address::Tcp(_) => Ok(None),
+            Address::Tcp(_) | Address::Fabric { .. } => Ok(None),
             Address::Unix(path) => std::os::unix::net::SocketAddr::from_pathname(path).map(Some),
             Address::Abstract(name) => std::os::unix::net::SocketAddr::from_abstract_name(name).map(Some),
         }
     }
+}
+
+/// The bytes that pairs of hexadecimal digits stand for.
+fn bytes_of(digits: &str) -> Option<Vec<u8>> {
+    let all = digits.len().is_multiple_of(2) && digits.bytes().all(|b| b.is_ascii_hexdigit());
+    let pair = |at: usize| u8::from_str_radix(&digits[at..at + 2], 16).ok();
+    all.then(|| (0..digits.len()).step_by(2).map(pair).collect())?
 }
 
 fn failed<E: fmt::Display>(what: String) -> impl FnOnce(E) -> Error {
@@ -249,6 +275,24 @@ impl Stream {
         }
     }
 
+    /// The same for one stretch of memory, which costs less.
+    pub fn write_one(&self, bytes: &[u8]) -> io::Result<usize> {
+        match rustix::net::send(self, bytes, SendFlags::NOSIGNAL | SendFlags::DONTWAIT) {
+            Ok(n) => Ok(n),
+            Err(e) if e == rustix::io::Errno::AGAIN || e == rustix::io::Errno::INTR => Ok(0),
+            Err(e) => Err(e.into()),
+        }
+    }
+
+    /// The same as [`Stream::read`] for one stretch of memory, which costs less.
+    pub fn read_one(&mut self, bytes: &mut [u8]) -> io::Result<Option<usize>> {
+        match rustix::net::recv(&*self, bytes, RecvFlags::DONTWAIT) {
+            Ok((n, _)) => Ok(Some(n)),
+            Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => Ok(None),
+            Err(e) => Err(e.into()),
+        }
+    }
+
     /// Reads what is here: `None` when that is nothing, `Some(0)` at the end of the stream.
     pub fn read(&mut self, slices: &mut [IoSliceMut<'_>]) -> io::Result<Option<usize>> {
         match rustix::io::readv(&*self, slices) {
@@ -288,12 +332,18 @@ mod tests {
 
     #[test]
     fn addresses_as_text() {
-        for text in ["tcp:10.0.0.7:4021", "tcp:[fe80::1]:4021", "unix:/run/x y.sock", "unix:@job-3"] {
+        let fabric = "ofi:tcp;ofi_rxm:0200d4ff";
+        for text in ["tcp:10.0.0.7:4021", "tcp:[fe80::1]:4021", "unix:/run/x y.sock", "unix:@job-3", fabric] {
             assert_eq!(text.parse::<Address>().unwrap().to_string(), text);
         }
-        for bad in ["", "tcp:", "tcp:host:1", "tcp:1.2.3.4", "unix:", "unix:@", "udp:1.2.3.4:5"] {
+        for bad in ["", "tcp:", "tcp:host:1", "tcp:1.2.3.4", "unix:", "unix:@", "udp:1.2.3.4:5"]
+            .into_iter()
+            .chain(["ofi:", "ofi:x", "ofi:x:", "ofi::00", "ofi:x:0", "ofi:x:+0", "ofi:x:é", "ofi:x:0g"])
+        {
             assert!(bad.parse::<Address>().is_err(), "{bad}");
         }
+        let address: Address = fabric.parse().unwrap();
+        assert!(!address.is_local() && Listener::bind(&address).is_err() && Stream::open(&address).is_err());
     }
 
     fn exchange(address: &str) {

@@ -1,11 +1,12 @@
-//! A whole job of real processes: bootstrap, shared memory and mesh together, undisturbed and with a process killed at
-//! some moment. This test is the launcher; its own executable, started again with [`helper`] as its only test, the processes.
+//! A whole job of real processes: bootstrap, shared memory, mesh and libfabric together, undisturbed and with a process
+//! killed at some moment. This test is the launcher; its own executable, started again with [`helper`] as its only test, the processes.
 
 use super::bootstrap::{
     Client, Event, HostIdentity, Join, Limits, OnMismatch, Plan, Process, Server, host_name,
 };
 use super::frame::FrameHead;
 use super::link::{Broken, Link, Sink, State};
+use super::ofi;
 use super::place::{Lent, Place};
 use super::rules::Numbers;
 use super::secret::Secret;
@@ -18,7 +19,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 const JOB: &str = "AMPI_WIRE_TEST_JOB";
-const PROCESSES: u32 = 3;
+pub const PROCESSES: u32 = 3;
 const FRAMES: u64 = 300;
 const SOON: Duration = Duration::from_secs(20);
 /// Exit code of a process that has noticed that another one died.
@@ -65,8 +66,13 @@ impl Sink for Counted {
 }
 
 /// Exchanges frames with all others over `link`; an error when one of them is lost.
-fn exchange(link: &mut dyn Link, me: ProcessId, events: &Receiver<Event>) -> Result<(), String> {
-    let others: Vec<ProcessId> = (0..PROCESSES).filter(|p| *p != me).collect();
+pub fn exchange(
+    link: &mut dyn Link,
+    me: ProcessId,
+    processes: u32,
+    events: &Receiver<Event>,
+) -> Result<(), String> {
+    let others: Vec<ProcessId> = (0..processes).filter(|p| *p != me).collect();
     let mut counted = Counted::default();
     let end = Instant::now() + SOON;
     let lost = |link: &mut dyn Link, others: &[ProcessId]| -> Result<(), String> {
@@ -109,13 +115,21 @@ fn exchange(link: &mut dyn Link, me: ProcessId, events: &Receiver<Event>) -> Res
     Ok(())
 }
 
-/// The life of a process: join, meet, exchange over memory, then over the mesh, leave.
-fn live(me: ProcessId, server: Address, secret: Secret) -> Result<(), (Option<Client>, String)> {
+/// The life of a process: join, meet, exchange over memory, then over the mesh, then by libfabric if a provider is named, leave.
+fn live(
+    me: ProcessId,
+    server: Address,
+    secret: Secret,
+    provider: Option<&str>,
+) -> Result<(), (Option<Client>, String)> {
     let fail = |e: crate::error::Error| (None, e.to_string());
     let own = |what: &str| format!("unix:@ampi-job-{what}-{}", std::process::id()).parse();
     let listener = Listener::bind(&own("mesh").map_err(fail)?).map_err(fail)?;
     let memory = Listener::bind(&own("shm").map_err(fail)?).map_err(fail)?;
     let tcp = Listener::bind(&"tcp:0.0.0.0:0".parse().map_err(fail)?).map_err(fail)?;
+    let endpoint =
+        provider.map(|name| ofi::Endpoint::open(&fabric_options(name))).transpose().map_err(fail)?;
+    let fabric = endpoint.as_ref().map(|e| e.address().clone());
     let process = Process {
         index: me,
         pid: std::process::id(),
@@ -125,7 +139,10 @@ fn live(me: ProcessId, server: Address, secret: Secret) -> Result<(), (Option<Cl
         listen: vec![
             if me.is_multiple_of(2) { listener.address() } else { tcp.address() }.clone(),
             memory.address().clone(),
-        ],
+        ]
+        .into_iter()
+        .chain(fabric)
+        .collect(),
         first_pe: me,
         pes: 1,
     };
@@ -142,11 +159,19 @@ fn live(me: ProcessId, server: Address, secret: Secret) -> Result<(), (Option<Cl
         if let Some(note) = shm.notes().pop() {
             return Err(note);
         }
-        exchange(&mut shm, me, &events)?;
+        exchange(&mut shm, me, PROCESSES, &events)?;
         client.barrier(SOON).map_err(|e| e.to_string())?;
         let addresses = table.processes.iter().map(|p| vec![p.listen[0].clone()]).collect();
-        let mesh = Mesh::new(me, secret, vec![listener, tcp], addresses, Options::default());
-        exchange(&mut mesh.map_err(|e| e.to_string())?, me, &events)?;
+        let mesh = Mesh::new(me, secret.clone(), vec![listener, tcp], addresses, Options::default());
+        exchange(&mut mesh.map_err(|e| e.to_string())?, me, PROCESSES, &events)?;
+        if let Some(endpoint) = endpoint {
+            client.barrier(SOON).map_err(|e| e.to_string())?;
+            let is_fabric = |a: &&Address| matches!(a, Address::Fabric { .. });
+            let addresses: Vec<Option<Address>> =
+                table.processes.iter().map(|p| p.listen.iter().find(is_fabric).cloned()).collect();
+            let link = ofi::link(endpoint, me, secret, &addresses, SOON);
+            exchange(&mut link.map_err(|e| e.to_string())?, me, PROCESSES, &events)?;
+        }
         client.barrier(SOON).map_err(|e| e.to_string())
     })();
     match result {
@@ -155,13 +180,18 @@ fn live(me: ProcessId, server: Address, secret: Secret) -> Result<(), (Option<Cl
     }
 }
 
+fn fabric_options(provider: &str) -> ofi::Options {
+    let address = if provider == "shm" { None } else { Some([127, 0, 0, 1].into()) };
+    ofi::Options { provider: Some(provider.into()), address, ..ofi::Options::default() }
+}
+
 /// Not a test of its own: one process of the jobs below.
 #[test]
 fn helper() {
     let Ok(text) = std::env::var(JOB) else { return };
     let words: Vec<&str> = text.split(' ').collect();
     let (me, server) = (words[0].parse().unwrap(), words[1].parse().unwrap());
-    match live(me, server, Secret::from_hex(words[2]).unwrap()) {
+    match live(me, server, Secret::from_hex(words[2]).unwrap(), words.get(3).copied()) {
         Ok(()) => {}
         // a failure of the exchange itself has ended the process with a panic
         Err((Some(client), _)) => client.finish(NOTICED, SOON).unwrap(),
@@ -181,14 +211,19 @@ impl Drop for Children {
 }
 
 /// Runs a job and kills process 1 after a while, if `kill_after` says so. The exit codes that the processes told.
-fn run(kill_after: Option<Duration>) -> Result<Vec<Option<i32>>, String> {
+fn run(kill_after: Option<Duration>, provider: Option<&str>) -> Result<Vec<Option<i32>>, String> {
     let secret = Secret::random().unwrap();
     let plan = Plan { processes: PROCESSES, on_mismatch: OnMismatch::Refuse, limits: limits() };
     let mut server = Server::bind(&"tcp:127.0.0.1:0".parse().unwrap(), secret.clone(), plan).unwrap();
-    let start = |me| {
+    let start = |me: ProcessId| {
         Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "wire::whole_job::helper"])
-            .env(JOB, format!("{me} {} {}", server.address(), secret.to_hex()))
+            .env(
+                JOB,
+                [&me.to_string(), &server.address().to_string(), &secret.to_hex(), provider.unwrap_or("")]
+                    .join(" ")
+                    .trim(),
+            )
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
@@ -224,13 +259,32 @@ fn run(kill_after: Option<Duration>) -> Result<Vec<Option<i32>>, String> {
 
 #[test]
 fn an_undisturbed_job() {
-    assert_eq!(run(None), Ok(vec![Some(0); PROCESSES as usize]));
+    assert_eq!(run(None, None), Ok(vec![Some(0); PROCESSES as usize]));
+}
+
+/// The provider, if it works here; else says why not.
+fn present(provider: &str) -> Option<&str> {
+    match ofi::Endpoint::open(&fabric_options(provider)) {
+        Ok(_) => Some(provider),
+        Err(e) => {
+            println!("skipped: {provider}: {e}");
+            None
+        }
+    }
+}
+
+#[test]
+fn an_undisturbed_job_by_libfabric() {
+    for provider in ["tcp;ofi_rxm", "shm"].into_iter().filter_map(present) {
+        assert_eq!(run(None, Some(provider)), Ok(vec![Some(0); PROCESSES as usize]), "{provider}");
+    }
 }
 
 #[test]
 fn a_process_killed_at_any_moment_is_noticed_by_all_others() {
+    let provider = present("tcp;ofi_rxm");
     let begin = Instant::now();
-    run(None).unwrap();
+    run(None, provider).unwrap();
     let whole_us = begin.elapsed().as_micros() as u64;
     let mut numbers = Numbers(1);
     let (mut early, mut late, mut after) = (0, 0, 0);
@@ -238,7 +292,7 @@ fn a_process_killed_at_any_moment_is_noticed_by_all_others() {
         // a third while the processes start and join
         let range = if round % 3 == 0 { whole_us / 30 } else { whole_us };
         let moment = Duration::from_micros(numbers.below(range.max(1)));
-        match run(Some(moment)) {
+        match run(Some(moment), provider) {
             Err(reason) => {
                 early += 1;
                 assert!(reason.contains("process 1 "), "{reason}");

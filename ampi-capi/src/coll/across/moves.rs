@@ -1,7 +1,8 @@
 //! Data movement between processes: each sends every other what its sources owe to receivers there.
 //!
 //! ```text
-//! frame from process p to process q:   for receivers r of q, sources s of p:   length (8 bytes), bytes
+//! frame from process p to process q:   length of every block (8 bytes), for receivers r of q, sources s of p:   bytes
+//! where lengths differ:                all ones (8 bytes),              for receivers r of q, sources s of p:   length, bytes
 //! ```
 //!
 //! Where a source gives every receiver the same (gather, allgather), its block is in the frame once. A broadcast goes along a
@@ -52,17 +53,31 @@ fn exchange(talk: &Talk, board: &'static Board, m: &Movement) {
         (those(m.sources, members(talk.own())), those(m.receivers, members(talk.own())));
     // a source has a block for each receiver, or one for all
     let each = matches!(m.what, ALLTOALL | SCATTER);
-    for (r, s) in receivers.iter().flat_map(|&r| sources.iter().map(move |&s| (r, s))) {
-        movement::move_block(board, r as usize, s as usize);
+    let plain = match (m.sources, m.receivers) {
+        (Who::All, Who::All) => movement::plain_bytes(board, members(talk.own())),
+        _ => None,
+    };
+    match plain {
+        Some(bytes) => movement::move_plain(board, &receivers, &sources, bytes),
+        None => {
+            for (r, s) in receivers.iter().flat_map(|&r| sources.iter().map(move |&s| (r, s))) {
+                movement::move_block(board, r as usize, s as usize);
+            }
+        }
     }
     for k in 1..n {
         let (to, from) = ((talk.own() + k) % n, (talk.own() + n - k) % n);
         let there = those(m.receivers, members(to));
         if !sources.is_empty() && !there.is_empty() {
             let there = if each { &there[..] } else { &there[..1] };
-            let mut payload = Vec::new();
-            for (r, s) in there.iter().flat_map(|&r| sources.iter().map(move |&s| (r, s))) {
-                movement::pack_block(board, r as usize, s as usize, &mut payload);
+            let mut payload = movement::begin_blocks(plain);
+            match plain {
+                Some(bytes) => movement::pack_plain(board, there, &sources, bytes, &mut payload),
+                None => {
+                    for (r, s) in there.iter().flat_map(|&r| sources.iter().map(move |&s| (r, s))) {
+                        movement::pack_block(board, r as usize, s as usize, &mut payload);
+                    }
+                }
             }
             talk.send(to, 0, &[&payload]);
         }
@@ -70,7 +85,9 @@ fn exchange(talk: &Talk, board: &'static Board, m: &Movement) {
         if !there.is_empty() && !receivers.is_empty() {
             let frame = talk.receive(from, 0);
             let mut blocks = movement::Packed::new(&frame);
-            if each {
+            if let Some(bytes) = plain.filter(|&n| n as u64 == blocks.length) {
+                movement::unpack_plain(board, &receivers, &there, bytes, blocks.blocks, each);
+            } else if each {
                 for (r, s) in receivers.iter().flat_map(|&r| there.iter().map(move |&s| (r, s))) {
                     movement::unpack_block(board, r as usize, s as usize, blocks.next());
                 }

@@ -222,8 +222,11 @@ fn remember_child(g: &'static Guest, pid: c_int) {
 /// fork, vfork and _Fork: the child of vfork may not return through our frame in a shared stack, so it gets its own.
 pub extern "C" fn fork() -> c_int {
     let guest = Guest::current();
-    // SAFETY: plain fork; libc's own handlers run under the rank's FS base, which looks like a thread to it.
-    let pid = unsafe { ::libc::fork() };
+    let pid = match guest.filter(|g| g.slot.is_shared_memory()) {
+        Some(g) => fork_shared(g),
+        // SAFETY: plain fork; libc's own handlers run under the rank's FS base, which looks like a thread to it.
+        None => unsafe { ::libc::fork() },
+    };
     if let Some(g) = guest {
         match pid {
             0 => {
@@ -235,6 +238,51 @@ pub extern "C" fn fork() -> c_int {
         }
     }
     pid
+}
+
+/// Fork of a rank whose memory other processes of the host share: the child would write into the parent's stack. So both run
+/// on another stack until the child has a copy of its own, and the parent waits for that.
+fn fork_shared(g: &'static Guest) -> c_int {
+    let out_of_memory = || {
+        super::fail(::libc::ENOMEM);
+        -1
+    };
+    let Ok(stack) = corosensei::stack::DefaultStack::new(256 << 10) else { return out_of_memory() };
+    let Ok((copied, tell)) = std::io::pipe() else { return out_of_memory() };
+    let areas = g.private_ranges();
+    corosensei::on_stack(stack, move || {
+        let before = thread_number_places(g);
+        // SAFETY: as in `fork`; this stack is no shared memory.
+        let pid = unsafe { ::libc::fork() };
+        if pid == 0 {
+            // SAFETY: on a stack outside the slot; text is not among the private ranges.
+            let own = unsafe { g.slot.make_own(&areas) };
+            if own.is_err() {
+                // SAFETY: without memory of its own the child must not return.
+                unsafe { ::libc::_exit(127) };
+            }
+            // a parent that is gone does not wait
+            let _ = rustix::io::write(&tell, &[1]);
+        } else if pid > 0 {
+            drop(tell);
+            // its end ends the wait, too
+            let _ = rustix::io::read(&copied, &mut [0u8; 1]);
+            for place in before {
+                // SAFETY: a word of the rank's thread descriptor that held the thread's number; the child's libc has
+                // written its own over it.
+                unsafe { (place as *mut u32).write(rustix::thread::gettid().as_raw_nonzero().get() as u32) };
+            }
+        }
+        pid
+    })
+}
+
+/// Where the rank's thread descriptor holds the number of the running thread.
+fn thread_number_places(g: &Guest) -> Vec<usize> {
+    let own = rustix::thread::gettid().as_raw_nonzero().get() as u32;
+    let words = (g.fs_base..g.fs_base + crate::arena::descriptor_bytes()).step_by(4);
+    // SAFETY: the descriptor of the rank, which runs this.
+    words.filter(|&at| unsafe { (at as *const u32).read() } == own).collect()
 }
 
 type Spawn = unsafe extern "C" fn(

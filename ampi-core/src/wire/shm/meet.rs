@@ -3,8 +3,9 @@
 //! ```text
 //! higher number                                 lower number (makes the memory)
 //!   connect, handshake (purpose Shm)      ⇄       accept
-//!                                         ←       1, with the memfd as ancillary data; or 0 and why not
-//!   1: mapped; or 0                       →
+//!                                         ←       1, with the memfd as ancillary data; or 0 and why not. Then 1 if it has
+//!                                                 the host's memory, which the lowest process sends along
+//!   1: mapped, or 0; 1: has the host's memory, or 0  →
 //! ```
 //!
 //! 1. Both sides come to the same end: connected through memory, or not at all (then another transport is used).
@@ -44,28 +45,43 @@ pub struct Met {
     pub peer: ProcessId,
     pub stream: Stream,
     pub segment: Arc<Segment>,
+    /// Both have the memory of the host.
+    pub together: bool,
+}
+
+/// The memory that all processes of the host share, in the hands of one of them.
+#[derive(Default)]
+pub struct HostMemory {
+    /// Whoever is lowest has it from the start and hands it on.
+    pub memory: Option<OwnedFd>,
+    pub is_mine: bool,
 }
 
 fn failed(peer: ProcessId, why: String) -> Error {
     Error::Wire { what: format!("shared memory with process {peer}"), why }
 }
 
-/// Meets all `peers` until the time is over or `give_up` says so. Those with a higher number come to `listener`, the others listen at their
-/// address. Returns who was met, and a line for each who was not.
-pub fn meet(
-    me: ProcessId,
-    secret: &Secret,
-    listener: &Listener,
-    peers: &[(ProcessId, Address)],
-    make: &Make<'_>,
-    until: Instant,
-    give_up: &dyn Fn() -> bool,
-) -> (Vec<Met>, Vec<String>) {
+/// What a process needs to meet the others of its host.
+pub struct Meeting<'a> {
+    pub me: ProcessId,
+    pub secret: &'a Secret,
+    pub listener: &'a Listener,
+    /// The others, with the Unix-domain addresses at which they listen for this purpose.
+    pub peers: &'a [(ProcessId, Address)],
+    pub until: Instant,
+    /// Is the job over?
+    pub give_up: &'a dyn Fn() -> bool,
+}
+
+/// Meets all peers until the time is over or there is no reason to. Those with a higher number come to the listener, the
+/// others listen at their address. Returns who was met, and a line for each who was not.
+pub fn meet(meeting: &Meeting<'_>, make: &Make<'_>, host: &mut HostMemory) -> (Vec<Met>, Vec<String>) {
+    let &Meeting { me, secret, listener, peers, until, give_up } = meeting;
     let (mut met, mut notes) = (Vec::new(), Vec::new());
     let mut lower: Vec<_> = peers.iter().filter(|(p, _)| *p < me).collect();
     lower.sort_by_key(|(p, _)| *p);
     for (peer, address) in lower {
-        match visit(me, *peer, secret, address, until) {
+        match visit(me, *peer, secret, address, host, until) {
             Ok(new) => met.push(new),
             Err(e) => notes.push(e.to_string()),
         }
@@ -73,7 +89,7 @@ pub fn meet(
     let mut awaited: Vec<ProcessId> = peers.iter().map(|(p, _)| *p).filter(|p| *p > me).collect();
     while !awaited.is_empty() && Instant::now() < until && !give_up() {
         stream::wait(&mut [PollFd::new(listener, PollFlags::IN)], until.min(Instant::now() + GLANCE));
-        match receive(me, secret, listener, &awaited, make, until) {
+        match receive(me, secret, listener, &awaited, make, host, until) {
             Ok(None) => {}
             Ok(Some((peer, result))) => {
                 awaited.retain(|p| *p != peer);
@@ -90,7 +106,14 @@ pub fn meet(
 }
 
 /// The higher side.
-fn visit(me: ProcessId, peer: ProcessId, secret: &Secret, at: &Address, until: Instant) -> Result<Met> {
+fn visit(
+    me: ProcessId,
+    peer: ProcessId,
+    secret: &Secret,
+    at: &Address,
+    host: &mut HostMemory,
+    until: Instant,
+) -> Result<Met> {
     let failed = |why: String| failed(peer, why);
     let mut stream = loop {
         match Stream::open(at) {
@@ -107,13 +130,15 @@ fn visit(me: ProcessId, peer: ProcessId, secret: &Secret, at: &Address, until: I
         (Verdict::Welcome, _) => {}
         _ => return Err(failed("it refused".into())),
     }
-    let (text, memfd) = receive_fd(&stream, until).map_err(failed)?;
-    let opened = match memfd {
-        Some(memfd) => Segment::open(memfd),
-        None => return Err(failed(format!("it has none: {}", String::from_utf8_lossy(&text[1..])))),
-    };
-    say(&stream, &[opened.is_ok() as u8], until).map_err(failed)?;
-    Ok(Met { peer, stream, segment: opened? })
+    let (text, mut fds) = receive_fds(&stream, until).map_err(failed)?;
+    if fds.is_empty() {
+        return Err(failed(format!("it has none: {}", String::from_utf8_lossy(&text[1..]))));
+    }
+    let opened = Segment::open(fds.remove(0));
+    host.memory = host.memory.take().or(fds.pop());
+    say(&stream, &[opened.is_ok() as u8, host.memory.is_some() as u8], until).map_err(failed)?;
+    let together = text.get(1) == Some(&1) && host.memory.is_some();
+    Ok(Met { peer, stream, segment: opened?, together })
 }
 
 /// The lower side: the next connection, if it is one of `awaited`.
@@ -124,6 +149,7 @@ fn receive(
     listener: &Listener,
     awaited: &[ProcessId],
     make: &Make<'_>,
+    host: &HostMemory,
     until: Instant,
 ) -> Result<Option<(ProcessId, Result<Met>)>> {
     let taken = listener.accept().map_err(|e| failed(me, format!("accepting: {e}")))?;
@@ -142,10 +168,16 @@ fn receive(
     if !awaited.contains(&peer) {
         return Err(failed(peer, "it came twice, or is no process of this host".into()));
     }
-    Ok(Some((peer, give(peer, stream, make, until))))
+    Ok(Some((peer, give(peer, stream, make, host, until))))
 }
 
-fn give(peer: ProcessId, mut stream: Stream, make: &Make<'_>, until: Instant) -> Result<Met> {
+fn give(
+    peer: ProcessId,
+    mut stream: Stream,
+    make: &Make<'_>,
+    host: &HostMemory,
+    until: Instant,
+) -> Result<Met> {
     let segment = match make() {
         Ok(segment) => segment,
         Err(e) => {
@@ -155,14 +187,16 @@ fn give(peer: ProcessId, mut stream: Stream, make: &Make<'_>, until: Instant) ->
             return Err(failed(peer, e.to_string()));
         }
     };
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
     let mut control = SendAncillaryBuffer::new(&mut space);
-    let fds = [segment.as_fd()];
+    let mut fds = vec![segment.as_fd()];
+    fds.extend(host.memory.as_ref().filter(|_| host.is_mine).map(|m| m.as_fd()));
     control.push(SendAncillaryMessage::ScmRights(&fds));
-    // one byte on a fresh socket: it fits
-    rustix::net::sendmsg(&stream, &[IoSlice::new(&[1])], &mut control, SendFlags::NOSIGNAL)
+    // two bytes on a fresh socket: they fit
+    let text = [1, host.memory.is_some() as u8];
+    rustix::net::sendmsg(&stream, &[IoSlice::new(&text)], &mut control, SendFlags::NOSIGNAL)
         .map_err(|e| failed(peer, format!("sending the descriptor: {e}")))?;
-    let mut answer = [0];
+    let mut answer = [0; 2];
     let answered = loop {
         stream::wait(&mut [PollFd::new(&stream, PollFlags::IN)], until);
         match stream.read(&mut [IoSliceMut::new(&mut answer)]) {
@@ -171,8 +205,10 @@ fn give(peer: ProcessId, mut stream: Stream, make: &Make<'_>, until: Instant) ->
         }
     };
     match (answered, answer) {
-        (Ok(Some(1)), [1]) => Ok(Met { peer, stream, segment }),
-        (Ok(Some(1)), _) => Err(failed(peer, "it could not map the memory".into())),
+        (Ok(Some(2)), [1, has]) => {
+            Ok(Met { peer, stream, segment, together: has == 1 && host.memory.is_some() })
+        }
+        (Ok(Some(2)), _) => Err(failed(peer, "it could not map the memory".into())),
         (Ok(Some(_)), _) => Err(failed(peer, "it is gone".into())),
         (Ok(None), _) => Err(failed(peer, "it did not answer in time".into())),
         (Err(e), _) => Err(failed(peer, e.to_string())),
@@ -191,10 +227,10 @@ fn say(stream: &Stream, bytes: &[u8], until: Instant) -> std::result::Result<(),
     Ok(())
 }
 
-/// Status and reason, and the descriptor that came along.
-fn receive_fd(stream: &Stream, until: Instant) -> std::result::Result<(Vec<u8>, Option<OwnedFd>), String> {
+/// Status and what follows it, and the descriptors that came along.
+fn receive_fds(stream: &Stream, until: Instant) -> std::result::Result<(Vec<u8>, Vec<OwnedFd>), String> {
     let mut text = [0; REASON_MAX + 1];
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let received = loop {
         stream::wait(&mut [PollFd::new(stream, PollFlags::IN)], until);
@@ -205,12 +241,14 @@ fn receive_fd(stream: &Stream, until: Instant) -> std::result::Result<(Vec<u8>, 
             Err(e) => return Err(format!("receiving the descriptor: {e}")),
         }
     };
-    let mut fds = control.drain().filter_map(|m| match m {
-        RecvAncillaryMessage::ScmRights(mut fds) => fds.next(),
+    let fds = control.drain().filter_map(|m| match m {
+        RecvAncillaryMessage::ScmRights(fds) => Some(fds),
         _ => None,
     });
+    let fds: Vec<OwnedFd> = fds.flatten().collect();
     match (received.bytes, text[0]) {
         (0, _) => Err("it is gone".into()),
-        (n, status) => Ok((text[..n].to_vec(), fds.next().filter(|_| status == 1))),
+        (n, 1) => Ok((text[..n].to_vec(), fds)),
+        (n, _) => Ok((text[..n].to_vec(), Vec::new())),
     }
 }

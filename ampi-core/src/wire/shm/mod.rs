@@ -26,6 +26,7 @@ use super::place::Lent;
 use super::secret::Secret;
 use super::stream::{Address, Listener, Stream};
 use meet::Met;
+pub use meet::{HostMemory, Meeting};
 use ring::{Rx, Tx};
 use segment::{LINES_DEFAULT, RingMemory, Segment};
 use std::io::{IoSlice, IoSliceMut};
@@ -42,6 +43,8 @@ const PARTS_MAX: usize = 32;
 /// This process's rings to other processes of its host.
 pub struct Shm {
     peers: Vec<Option<Box<Peer>>>,
+    /// Peers with which this process shares the memory of the host.
+    together: Vec<ProcessId>,
     /// Numbers of the peers whose link is up.
     up: Vec<ProcessId>,
     pending: Pending,
@@ -80,14 +83,21 @@ impl Shm {
         until: Instant,
         give_up: &dyn Fn() -> bool,
     ) -> Shm {
+        let meeting = Meeting { me, secret, listener, peers, until, give_up };
+        Shm::meet_with(&meeting, processes, &mut HostMemory::default())
+    }
+
+    /// The same, and the lowest of the processes hands the memory of the host to the others.
+    pub fn meet_with(meeting: &Meeting<'_>, processes: u32, host: &mut HostMemory) -> Shm {
         let make = || Segment::create(LINES_DEFAULT);
-        let (met, notes) = meet::meet(me, secret, listener, peers, &make, until, give_up);
-        Shm::over(me, processes, met, notes)
+        let (met, notes) = meet::meet(meeting, &make, host);
+        Shm::over(meeting.me, processes, met, notes)
     }
 
     fn over(me: ProcessId, processes: u32, met: Vec<Met>, notes: Vec<String>) -> Shm {
         let mut shm = Shm {
             peers: (0..processes).map(|_| None).collect(),
+            together: met.iter().filter(|m| m.together).map(|m| m.peer).collect(),
             up: Vec::new(),
             pending: Pending::default(),
             notes,
@@ -115,6 +125,11 @@ impl Shm {
     /// Is `peer` connected through memory?
     pub fn reaches(&self, peer: ProcessId) -> bool {
         self.peers.get(peer as usize).is_some_and(|p| p.is_some())
+    }
+
+    /// Do both sides have the memory of the host?
+    pub fn is_together_with(&self, peer: ProcessId) -> bool {
+        self.together.contains(&peer)
     }
 
     fn peer(&mut self, peer: ProcessId) -> Option<&mut Peer> {

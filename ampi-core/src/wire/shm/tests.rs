@@ -104,7 +104,9 @@ fn a_host_without_memory_for_it_says_so_on_both_sides() {
         std::thread::spawn(move || Shm::meet(1, 2, &key, &theirs, &[(0, address)], soon(), &|| false));
     let refuse = || Err(Error::Memory { what: "memfd".into(), why: "not permitted".into() });
     let peers = [(1, mine.address().clone())];
-    let (met, notes) = meet::meet(0, &secret, &mine, &peers, &refuse, soon(), &|| false);
+    let (me, until, give_up) = (0, soon(), &|| false);
+    let meeting = Meeting { me, secret: &secret, listener: &mine, peers: &peers, until, give_up };
+    let (met, notes) = meet::meet(&meeting, &refuse, &mut HostMemory::default());
     assert!(met.is_empty());
     let mut other = other.join().unwrap();
     assert!(!other.reaches(0));

@@ -2,6 +2,9 @@
 //!
 //! A read asks for as much as fits into a buffer of 64 KiB, so that many short frames cost one call. In the middle of a
 //! long payload the same call reads straight into the receiver's place and, behind it, the beginning of what follows.
+//!
+//! What lies in the buffer of a long payload has to be copied once more. So where long payloads come, little is read ahead:
+//! their head and not much more; where short frames fill that, twice as much the next time.
 
 use crate::wire::incoming::Incoming;
 use crate::wire::link::Sink;
@@ -10,6 +13,10 @@ use crate::wire::stream::Stream;
 use std::io::{IoSlice, IoSliceMut};
 
 const BUFFER_BYTES: usize = 64 << 10;
+/// As much is read ahead at least.
+const AHEAD_MIN: usize = 2 << 10;
+/// Frames up to this length are put together before they are written: a call with one stretch of memory costs less.
+const JOINED_MAX: usize = 1 << 10;
 /// Slices of one write.
 const SLICES_MAX: usize = 64;
 /// A poll gives the other connections their turn after so much.
@@ -22,6 +29,8 @@ pub struct Connection {
     buffer: Box<[u8]>,
     start: usize,
     end: usize,
+    /// As much of the buffer is filled by one read.
+    ahead: usize,
     /// The stream has ended; the reason is told when the buffer is used up.
     ended: Option<String>,
 }
@@ -37,7 +46,7 @@ pub enum Flow {
 impl Connection {
     pub fn new(stream: Stream, preface: Vec<u8>) -> Connection {
         let buffer = vec![0; BUFFER_BYTES].into_boxed_slice();
-        Connection { stream, preface, buffer, start: 0, end: 0, ended: None }
+        Connection { stream, preface, buffer, start: 0, end: 0, ahead: BUFFER_BYTES, ended: None }
     }
 
     /// Is something here that can be handed out without reading?
@@ -68,13 +77,15 @@ impl Connection {
             self.buffer.copy_within(self.start..self.end, 0);
             self.end -= self.start;
             self.start = 0;
-            let space = &mut self.buffer[self.end..];
+            let end = (self.end + self.ahead).min(BUFFER_BYTES);
+            let space = &mut self.buffer[self.end..end];
             let (got, asked, direct) = match incoming.room() {
                 None => {
                     let asked = space.len();
-                    (self.stream.read(&mut [IoSliceMut::new(space)]), asked, 0)
+                    (self.stream.read_one(space), asked, 0)
                 }
                 Some(room) => {
+                    self.ahead = AHEAD_MIN;
                     let (direct, asked) = (room.len(), room.len() + space.len());
                     (self.stream.read(&mut [IoSliceMut::new(room), IoSliceMut::new(space)]), asked, direct)
                 }
@@ -87,6 +98,9 @@ impl Connection {
                     frames += incoming.arrived(n.min(direct), sink);
                     self.end += n - n.min(direct);
                     read += n;
+                    if n == asked && direct == 0 {
+                        self.ahead = (2 * self.ahead).min(BUFFER_BYTES);
+                    }
                     if n < asked && self.end == 0 {
                         // the kernel had no more: asking again now would cost a call for nothing
                         return (frames, Flow::Open);
@@ -104,12 +118,23 @@ impl Connection {
         if !self.preface.is_empty() || payload.len() >= SLICES_MAX {
             return Ok(0);
         }
+        let failed = |e: std::io::Error| format!("writing failed ({e})");
+        let len = head.len() + payload.iter().map(|p| p.len()).sum::<usize>();
+        if len <= JOINED_MAX {
+            let mut joined = [0; JOINED_MAX];
+            let mut at = 0;
+            for piece in std::iter::once(&head).chain(payload) {
+                joined[at..at + piece.len()].copy_from_slice(piece);
+                at += piece.len();
+            }
+            return self.stream.write_one(&joined[..len]).map_err(failed);
+        }
         let mut slices = [IoSlice::new(&[]); SLICES_MAX];
         slices[0] = IoSlice::new(head);
         for (slice, piece) in slices[1..].iter_mut().zip(payload) {
             *slice = IoSlice::new(piece);
         }
-        self.stream.write(&slices[..=payload.len()]).map_err(|e| format!("writing failed ({e})"))
+        self.stream.write(&slices[..=payload.len()]).map_err(failed)
     }
 
     /// Writes what waits; adds the tokens of lent payloads that are gone.

@@ -47,7 +47,7 @@ use std::time::{Duration, Instant};
 /// So many connections are read without asking epoll first.
 const DIRECT_MAX: usize = 4;
 /// Every so many polls look for new connections, if nothing is being opened.
-const ROUNDS: u32 = 32;
+const ROUNDS: u32 = 128;
 const LISTENER: u64 = u64::MAX;
 const ARRIVAL: u64 = u64::MAX - 1;
 /// Keys of openings: their peer's number with this bit.
