@@ -76,7 +76,7 @@ pub fn finalize(me: &'static Rank) -> MpiResult {
         execute(me, &world, &Call::new("MPI_Finalize", meeting))?;
     }
     me.phase.set(Phase::Finalized);
-    crate::own_process::leave();
+    crate::own_process::leave(me);
     Ok(())
 }
 

@@ -13,19 +13,18 @@
 //! 4. MPI moves only in calls of the one thread that called it first, which is the PE. Signals are the program's.
 //!
 //! # Safety
-//! The environment changes in the first call of MPI, of which programs have one at a time; the handler of `exit` looks at the rank
-//! when nothing else of the program runs.
+//! The environment changes in the first call of MPI, of which programs have one at a time.
 #![allow(unsafe_code)]
 
 use crate::pt2pt::message::Pools;
 use crate::rank::{Phase, Rank};
 use crate::{errhandler, fingerprint, launcher, processes, programs, worker};
 use ampi_core::error::Result;
+use ampi_core::fault;
 use ampi_core::job::{self, Deadlock, Isolate, JobSpec};
 use ampi_core::pe::{Job, Pe};
 use ampi_core::wire::ProcessId;
 use ampi_core::wire::start::Entrance;
-use std::ffi::{c_int, c_void};
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock};
@@ -60,6 +59,7 @@ pub fn begin() -> &'static Rank {
         joined: AtomicBool::new(false),
     };
     assert!(MEMBER.set(member).is_ok(), "a process is one rank");
+    fault::on_exit(exiting);
     me
 }
 
@@ -139,9 +139,11 @@ fn join(member: &Member, me: &'static Rank) -> Result<()> {
 }
 
 /// The end of `MPI_Finalize`: serves the others until all are there, and leaves the job.
-pub fn leave() {
+pub fn leave(me: &'static Rank) {
     let Some(member) = MEMBER.get().filter(|member| member.spec.processes > 1) else { return };
     let Some(pe) = Pe::current() else { return };
+    // as far as others can wait for it
+    me.ended.set(true);
     processes::ranks_ended(pe.job());
     pe.serve();
     pe.disconnect();
@@ -150,25 +152,10 @@ pub fn leave() {
     processes::finish(0);
 }
 
-/// Whatever the program registers for its end runs before this, also what may call `MPI_Finalize`: libraries come first.
-#[used]
-#[unsafe(link_section = ".init_array")]
-static WATCH_EXIT: extern "C" fn() = watch_exit;
-
-extern "C" fn watch_exit() {
-    unsafe extern "C" {
-        fn on_exit(function: extern "C" fn(c_int, *mut c_void), argument: *mut c_void) -> c_int;
-    }
-    // SAFETY: the function lives as long as the library, which is never unloaded (its link forbids it).
-    unsafe { on_exit(exiting, std::ptr::null_mut()) };
-}
-
-extern "C" fn exiting(code: c_int, _: *mut c_void) {
-    let Some(member) =
-        MEMBER.get().filter(|m| m.joined.load(Ordering::SeqCst) && m.pid == std::process::id())
-    else {
-        return;
-    };
+/// The process calls `exit`, and everything that the program has registered for that, perhaps `MPI_Finalize`, has been done.
+fn exiting(code: i32) {
+    let here = |m: &&Member| m.joined.load(Ordering::SeqCst) && m.pid == std::process::id();
+    let Some(member) = MEMBER.get().filter(here) else { return };
     let rank = Rank::of_chare(member.rank);
     if rank.phase.get() == Phase::Running {
         let last = rank.function.get();

@@ -21,7 +21,7 @@ use ampi_core::current;
 use std::cell::Cell;
 use std::mem::MaybeUninit;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::OnceLock;
 
 /// Where the rank is in its life (MPI-5.0 §11.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,22 +132,32 @@ impl Rank {
 
     /// The calling rank; a program that is a process of its own becomes one at its first call.
     #[inline(always)]
-    pub fn current_or_alone() -> Option<&'static Rank> {
+    pub fn current_or_own() -> &'static Rank {
         match Rank::current() {
-            Some(me) => Some(me),
-            None => Rank::alone(),
+            Some(me) => me,
+            None => Rank::of_process(),
         }
     }
 
-    /// The rank of a program that is a process of its own: made once, for the first thread that asks; `None` for other threads.
+    /// The rank of a program that is a process of its own: made once, by the first thread that asks. Other threads are then
+    /// threads that the rank has created.
     #[cold]
     #[inline(never)]
-    fn alone() -> Option<&'static Rank> {
-        static TAKEN: AtomicBool = AtomicBool::new(false);
-        if TAKEN.swap(true, Ordering::Relaxed) && !cfg!(test) {
-            return None;
+    fn of_process() -> &'static Rank {
+        if cfg!(test) {
+            return crate::own_process::begin(); // several threads, each alone
         }
-        Some(crate::own_process::begin())
+        static OWN: OnceLock<usize> = OnceLock::new();
+        let mut first = false;
+        let address = *OWN.get_or_init(|| {
+            first = true;
+            crate::own_process::begin().chare_address()
+        });
+        if !first {
+            current::set_word(current::USER, address);
+            current::set_word(current::FLAGS, current::FLAG_GUEST_THREAD);
+        }
+        Rank::of_chare(address)
     }
 
     /// The rank whose chare address this is.
