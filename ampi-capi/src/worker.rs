@@ -115,7 +115,7 @@ pub fn tell_place(rank: &'static Rank, spec: &JobSpec, pe: PeId, pes: u32) {
 /// Ends the job because of an error in `rank`.
 fn abort_job(rank: &'static Rank, why: &str, exit_code: i32) -> ! {
     let world = the_world();
-    let pe = world.hosted.then(|| format!(" on PE {}", rank.p2p.pe().number())).unwrap_or_default();
+    let pe = if world.hosted { format!(" on PE {}", rank.p2p.pe().number()) } else { String::new() };
     let at = format!("rank {}{pe}{}", rank.world_rank, processes::host_told());
     // exit codes are a byte; an error must not look like success
     let code = exit_code & 0xff;

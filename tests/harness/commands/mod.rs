@@ -3,7 +3,7 @@
 //! * [`launcher`]: `ampirun`: options, exit codes, signals, time limit;
 //! * [`compiler`]: `ampicc` and `ampicxx` with real compilers and build systems;
 //! * [`placement`]: the same results wherever ranks live;
-//! * [`own_processes`]: `--isolate=process`;
+//! * [`own_processes`]: ranks that are processes, `--isolate=process`;
 //! * [`several`]: several programs in one job;
 //! * [`rust`]: programs with rsmpi;
 //! * [`installation`]: a moved tree, the exported names, the example.

@@ -85,13 +85,11 @@ fn read_file(source: &str, text: &str, before: &[OsString]) -> Result<Vec<Progra
     programs(&parts)
 }
 
-/// The programs as the worker has to know them. `here`: what their folders are relative to; `find` says which file a name means
-/// in a folder.
-pub fn described(
-    programs: &[Program],
-    here: &Path,
-    find: &dyn Fn(&OsStr, Option<&Path>) -> Result<PathBuf, Refusal>,
-) -> Result<Vec<job::Program>, Refusal> {
+/// Says which file a name means, in a folder or (`None`) where the launcher is.
+pub type Finder<'a> = dyn Fn(&OsStr, Option<&Path>) -> Result<PathBuf, Refusal> + 'a;
+
+/// The programs as the worker has to know them. `here`: what their folders are relative to; `find`: which files their names mean.
+pub fn described(programs: &[Program], here: &Path, find: &Finder<'_>) -> Result<Vec<job::Program>, Refusal> {
     let described = programs.iter().map(|program| {
         let set =
             program.request.exports.iter().filter_map(|(name, value)| Some((name.clone(), value.clone()?)));
