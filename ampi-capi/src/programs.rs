@@ -146,22 +146,21 @@ mod tests {
 
     #[test]
     fn ranks_find_their_program() {
-        let mut all =
-            vec![named(2, "/bin/true", &["x"]), named(1, "/bin/ls", &[]), named(3, "/bin/true", &[])];
-        all[2].variables = vec![("A".into(), "1".into()), ("A".into(), "2".into())];
-        let spec = JobSpec { ranks: 6, programs: all.clone(), ..JobSpec::default() };
-        let programs = load(all).unwrap();
-        let numbers = [0, 0, 1, 2, 2, 2];
-        for (rank, expected) in (0..).zip(numbers) {
-            assert_eq!(programs.of(rank).0, expected, "rank {rank}");
-            assert_eq!(number_of(&spec, rank as usize), expected);
+        let all = vec![named(2, "a", &["x"]), named(1, "b", &[]), named(3, "a", &[])];
+        let spec = JobSpec { ranks: 6, programs: all, ..JobSpec::default() };
+        let numbers: Vec<usize> = (0..6).map(|rank| number_of(&spec, rank)).collect();
+        assert_eq!(numbers, [0, 0, 1, 2, 2, 2]);
+        assert_eq!(number_of(&JobSpec { ranks: 9, ..JobSpec::default() }, 8), 0);
+    }
+
+    #[test]
+    fn the_last_value_of_a_variable_counts() {
+        let set = [("AMPI_T".into(), "1".into()), ("PATH".into(), "p".into()), ("AMPI_T".into(), "2".into())];
+        let all = environment(&set).unwrap();
+        for (name, expected) in [("AMPI_T=", "AMPI_T=2"), ("PATH=", "PATH=p")] {
+            let found: Vec<_> = all.iter().filter(|v| v.as_bytes().starts_with(name.as_bytes())).collect();
+            assert_eq!(found, [&CString::new(expected).unwrap()]);
         }
-        assert_eq!(programs.of(1).1.args, [c"/bin/true".into(), CString::from(c"x")]);
-        assert_eq!(programs.images().count(), 2, "a file is loaded once");
-        let set = programs.of(5).1.env.iter().filter(|v| v.as_bytes().starts_with(b"A="));
-        assert_eq!(set.collect::<Vec<_>>(), [&CString::from(c"A=2")]);
-        let largest = programs.images().map(Program::image_bytes).max();
-        assert_eq!(Some(programs.image_bytes()), largest);
     }
 
     #[test]
