@@ -10,7 +10,7 @@
 //! The sentence is written before the names of functions are looked up: whatever is damaged, it is seen.
 
 use crate::rank::Rank;
-use crate::worker;
+use crate::{processes, worker};
 use ampi_core::arena;
 use ampi_core::fault::{self, Fault, Frame, Owner, Stack};
 use ampi_core::image::guest::Guest;
@@ -32,13 +32,15 @@ fn call_name(symbol: &str) -> &str {
     symbol.strip_prefix('P').filter(|s| is_mpi(s)).unwrap_or(symbol)
 }
 
+/// `pe`: its number in this process.
 fn who(rank: Option<u32>, pe: Option<PeId>) -> String {
-    match (rank, pe) {
+    let who = match (rank, pe.map(worker::pe_number)) {
         (Some(r), Some(p)) => format!("rank {r} on PE {p}"),
         (Some(r), None) => format!("rank {r} in a thread that it created"),
         (None, Some(p)) => format!("PE {p}"),
         (None, None) => "the runtime".into(),
-    }
+    };
+    who + &processes::host_told()
 }
 
 /// In which call of MPI the code was.

@@ -1,4 +1,4 @@
-//! What must be the same in all processes of a job: the program, this library, libc.
+//! What must be the same in all processes of a job: the programs, this library, libc.
 
 use ampi_core::error::{Error, Result};
 use ampi_core::wire::bootstrap::Fingerprint;
@@ -7,13 +7,16 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
-/// Of this process, which runs `program`.
-pub fn of(program: &Path) -> Result<Fingerprint> {
+/// Of this process, whose ranks run `programs`.
+pub fn of(programs: &[&Path]) -> Result<Fingerprint> {
     let mut prints = vec![
         ("the version of Adaptive MPI".to_string(), env!("CARGO_PKG_VERSION").to_string()),
-        ("the program".to_string(), contents(program)?),
         ("the version of libc".to_string(), libc_version()),
     ];
+    for (number, program) in programs.iter().enumerate() {
+        let name = if programs.len() == 1 { "the program".into() } else { format!("program {}", number + 1) };
+        prints.push((name, contents(program)?));
+    }
     if let Some(library) = own_file() {
         prints.push(("the library of Adaptive MPI".to_string(), contents(&library)?));
     }
@@ -67,10 +70,12 @@ mod tests {
     fn tells_files_apart_and_knows_its_own() {
         let own = own_file().unwrap();
         assert_eq!(own, std::env::current_exe().unwrap());
-        let print = of(&own).unwrap();
-        assert_eq!(print, of(&own).unwrap());
+        let print = of(&[&own]).unwrap();
+        assert_eq!(print, of(&[&own]).unwrap());
         assert_eq!(print.len(), 4);
+        let names: Vec<String> = of(&[&own, &own]).unwrap().into_iter().map(|(name, _)| name).collect();
+        assert!(names.contains(&"program 2".to_string()), "{names:?}");
         assert_ne!(contents(&own).unwrap(), contents(Path::new("/proc/self/status")).unwrap());
-        assert!(of(Path::new("/nowhere")).unwrap_err().to_string().contains("/nowhere"));
+        assert!(of(&[Path::new("/nowhere")]).unwrap_err().to_string().contains("/nowhere"));
     }
 }

@@ -45,6 +45,7 @@ fn begin(me: &'static Rank, level: i32) -> MpiResult {
         }
     }
     me.thread_level.set(level);
+    crate::own_process::enter(me);
     me.start_chapters();
     me.phase.set(Phase::Running);
     Ok(())
@@ -75,6 +76,7 @@ pub fn finalize(me: &'static Rank) -> MpiResult {
         execute(me, &world, &Call::new("MPI_Finalize", meeting))?;
     }
     me.phase.set(Phase::Finalized);
+    crate::own_process::leave(me);
     Ok(())
 }
 

@@ -1,4 +1,5 @@
-//! Other launchers: a program that one of them has started cannot find its fellows, and must not run alone unnoticed.
+//! Other launchers: a program that one of them has started without `ampirun` cannot find its fellows, and must not run alone
+//! unnoticed.
 //!
 //! | started by | size | number |
 //! |---|---|---|
@@ -26,14 +27,14 @@ pub fn other(variable: impl Fn(&str) -> Option<String>) -> Option<String> {
         let Some(size) = number(size_name).filter(|n| *n > 1) else { continue };
         let task = number(rank_name).map_or("one task".into(), |r| format!("task {}", r + 1));
         return Some(format!(
-            "started as {task} of {size} by another launcher ({size_name}={size}), which this version cannot join: use \
-             ampirun -n {size}"
+            "started as {task} of {size} by another launcher ({size_name}={size}): put ampirun in front of the program there, or \
+             use ampirun -n {size} alone"
         ));
     }
     let rank = number("PMIX_RANK").filter(|n| *n > 0)?;
     Some(format!(
-        "started as task {} of several by another launcher (PMIX_RANK={rank}), which this version cannot join: use \
-         ampirun -n",
+        "started as task {} of several by another launcher (PMIX_RANK={rank}): put ampirun in front of the program there, or use \
+         ampirun -n alone",
         rank + 1
     ))
 }
@@ -50,7 +51,8 @@ mod tests {
     fn tasks_of_other_launchers_are_refused() {
         assert_eq!(
             with(&[("PMI_SIZE", "3"), ("PMI_RANK", "0")]).unwrap(),
-            "started as task 1 of 3 by another launcher (PMI_SIZE=3), which this version cannot join: use ampirun -n 3"
+            "started as task 1 of 3 by another launcher (PMI_SIZE=3): put ampirun in front of the program there, or use \
+             ampirun -n 3 alone"
         );
         let why = with(&[("OMPI_COMM_WORLD_SIZE", "4"), ("PMIX_RANK", "2"), ("OMPI_COMM_WORLD_RANK", "2")])
             .unwrap();

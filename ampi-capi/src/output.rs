@@ -13,6 +13,7 @@
 
 use ampi_core::image::libc::output::{self, Sink};
 use ampi_core::job::JobSpec;
+use ampi_core::output::{file_name, tagged};
 use rustix::fd::BorrowedFd;
 use rustix::io::Errno;
 use std::collections::{BTreeMap, BTreeSet};
@@ -153,39 +154,6 @@ fn open(path: &Path, first: bool) -> std::io::Result<File> {
     OpenOptions::new().append(true).open(path)
 }
 
-/// `%r` is the rank; without it the rank is appended.
-fn file_name(pattern: &Path, rank: u32) -> PathBuf {
-    use std::os::unix::ffi::{OsStrExt, OsStringExt};
-    let text = pattern.as_os_str().as_bytes();
-    let (mut name, mut rest, mut found) = (Vec::new(), text, false);
-    while let Some((&c, after)) = rest.split_first() {
-        rest = after;
-        if c == b'%' && after.first() == Some(&b'r') {
-            name.extend_from_slice(rank.to_string().as_bytes());
-            (rest, found) = (&after[1..], true);
-        } else {
-            name.push(c);
-        }
-    }
-    if !found {
-        name.extend_from_slice(format!(".{rank}").as_bytes());
-    }
-    std::ffi::OsString::from_vec(name).into()
-}
-
-/// Each line with its rank before it, each ended.
-fn tagged(rank: u32, lines: &[u8]) -> Vec<u8> {
-    let mut text = Vec::with_capacity(lines.len() + 16);
-    for line in lines.split_inclusive(|&c| c == b'\n') {
-        text.extend_from_slice(format!("[{rank}] ").as_bytes());
-        text.extend_from_slice(line);
-    }
-    if text.last().is_some_and(|&c| c != b'\n') {
-        text.push(b'\n');
-    }
-    text
-}
-
 fn to_job(fd: i32, mut bytes: &[u8]) -> Result<(), i32> {
     let to: BorrowedFd<'static> = if fd == 2 { rustix::stdio::stderr() } else { rustix::stdio::stdout() };
     while !bytes.is_empty() {
@@ -203,18 +171,6 @@ fn to_job(fd: i32, mut bytes: &[u8]) -> Result<(), i32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_line_has_its_rank_and_an_end() {
-        assert_eq!(tagged(3, b"a\n\nb"), b"[3] a\n[3] \n[3] b\n");
-        assert_eq!(tagged(3, b""), b"");
-    }
-
-    #[test]
-    fn names_of_files_have_the_rank() {
-        let name = |p: &str| file_name(Path::new(p), 12).display().to_string();
-        assert_eq!([name("o"), name("a%r/%rb%"), name("%s")], ["o.12", "a12/12b%", "%s.12"]);
-    }
 
     #[test]
     fn ranks_have_files_of_their_own_and_lines_stay_whole() {

@@ -114,6 +114,16 @@ pub fn host() -> i32 {
     MEMBERSHIP.get().and_then(|m| m.table.on_host_of(m.own).map(|p| p.index as i32).min()).unwrap_or(0)
 }
 
+/// For the names of ranks and PEs in sentences: on which host they are, where there are several.
+pub fn host_told() -> String {
+    let Some(m) = MEMBERSHIP.get() else { return String::new() };
+    let processes = &m.table.processes;
+    match processes.get(m.own as usize) {
+        Some(own) if processes.iter().any(|p| p.host != own.host) => format!(" (host {})", own.host_name),
+        _ => String::new(),
+    }
+}
+
 /// What the launcher says. In the thread that listens to it.
 fn heard(event: Event) {
     match event {

@@ -21,7 +21,7 @@ use ampi_core::current;
 use std::cell::Cell;
 use std::mem::MaybeUninit;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::OnceLock;
 
 /// Where the rank is in its life (MPI-5.0 §11.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,26 +130,34 @@ impl Rank {
         unsafe { std::ptr::with_exposed_provenance::<Rank>(address).as_ref() }
     }
 
-    /// The calling rank; a program that runs without the launcher becomes rank 0 of 1 at its first call.
+    /// The calling rank; a program that is a process of its own becomes one at its first call.
     #[inline(always)]
-    pub fn current_or_alone() -> Option<&'static Rank> {
+    pub fn current_or_own() -> &'static Rank {
         match Rank::current() {
-            Some(me) => Some(me),
-            None => Rank::alone(),
+            Some(me) => me,
+            None => Rank::of_process(),
         }
     }
 
-    /// The rank of a program without launcher: made once, for the first thread that asks; `None` for other threads.
+    /// The rank of a program that is a process of its own: made once, by the first thread that asks. Other threads are then
+    /// threads that the rank has created.
     #[cold]
     #[inline(never)]
-    fn alone() -> Option<&'static Rank> {
-        static TAKEN: AtomicBool = AtomicBool::new(false);
-        if TAKEN.swap(true, Ordering::Relaxed) && !cfg!(test) {
-            return None;
+    fn of_process() -> &'static Rank {
+        if cfg!(test) {
+            return crate::own_process::begin(); // several threads, each alone
         }
-        let me = Rank::plant(Rank::new(0, 1));
-        crate::worker::alone(me);
-        Some(me)
+        static OWN: OnceLock<usize> = OnceLock::new();
+        let mut first = false;
+        let address = *OWN.get_or_init(|| {
+            first = true;
+            crate::own_process::begin().chare_address()
+        });
+        if !first {
+            current::set_word(current::USER, address);
+            current::set_word(current::FLAGS, current::FLAG_GUEST_THREAD);
+        }
+        Rank::of_chare(address)
     }
 
     /// The rank whose chare address this is.

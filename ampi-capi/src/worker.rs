@@ -1,12 +1,12 @@
 //! The process that hosts ranks: from the job's description to ranks running on their PEs, and to the exit code.
 //!
 //! ```text
-//! ampi_worker_main ─ read AMPI_JOB ─ reserve the arena ─ load the program ─ place the ranks
+//! ampi_worker_main ─ read AMPI_JOB ─ load the programs ─ reserve the arena ─ place the ranks
 //!        │  (in a job of several processes: join it — `processes`)
 //!        └─ for each PE a thread: bind, make its ranks (image, TLS, stack), run them, serve until all ranks have ended
 //! ```
 //!
-//! A program started without the launcher becomes a world of one rank on the thread that calls MPI first ([`alone`]).
+//! Programs that are processes of their own are not here: [`crate::own_process`].
 //!
 //! # Safety
 //! Plants rank addresses under FS bases it has just made, and starts guests on their own stacks.
@@ -15,25 +15,25 @@
 use crate::comm::Shared;
 use crate::comm::shared::WORLD_CONTEXT;
 use crate::group::Group;
+use crate::programs::Programs;
 use crate::pt2pt::message::Pools;
 use crate::rank::{Phase, Rank};
 use crate::say::say;
-use crate::{coll, deadlock, errhandler, fault, fingerprint, launcher, output, processes, pt2pt};
+use crate::{coll, deadlock, errhandler, fault, fingerprint, output, processes, pt2pt};
 use ampi_core::arena::{Arena, ArenaConfig, Backing, commons};
 use ampi_core::current;
 use ampi_core::error::{Error, Result};
 use ampi_core::image::guest::Guest;
-use ampi_core::image::{self, Program, host::Host};
+use ampi_core::image::{self, host::Host};
 use ampi_core::job::{self, Bind, Deadlock, JobSpec};
 use ampi_core::pe::placement::{self, Mapping};
 use ampi_core::pe::{ELSEWHERE, Handler, Job, Pe, PeId, Place, Task, switch};
-use ampi_core::pmi::detect::PRIVATE_VARIABLES;
 use ampi_core::wire::bootstrap::Table;
 use ampi_core::wire::start::Entrance;
-use std::ffi::{CString, OsStr, OsString};
+use std::ffi::OsString;
 use std::io::Write;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::{Path, PathBuf};
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -87,24 +87,45 @@ pub fn quit(code: i32) -> ! {
     unsafe { libc::_exit(code) }
 }
 
-fn handlers() -> Vec<(u8, Handler)> {
+pub fn handlers() -> Vec<(u8, Handler)> {
     pt2pt::HANDLERS.into_iter().chain(coll::meeting::HANDLERS).collect()
+}
+
+/// What the program, which is this process, has written by stdio.
+fn flush_streams() {
+    // SAFETY: null means all streams.
+    unsafe { libc::fflush(std::ptr::null_mut()) };
+}
+
+/// The number in the job of a PE of this process.
+pub fn pe_number(pe: PeId) -> PeId {
+    WORLD.get().map_or(0, |w| w.job.position().first_pe) + pe
+}
+
+/// Tells a rank where it is.
+pub fn tell_place(rank: &'static Rank, spec: &JobSpec, pe: PeId, pes: u32) {
+    let v = &rank.attr.values;
+    v.my_wth.set(pe as i32);
+    v.my_home_wth.set(pe as i32);
+    v.num_wths.set(pes as i32);
+    v.my_process.set(spec.process as i32);
+    v.num_processes.set(spec.processes as i32);
+    v.universe_size.set(spec.ranks as i32);
 }
 
 /// Ends the job because of an error in `rank`.
 fn abort_job(rank: &'static Rank, why: &str, exit_code: i32) -> ! {
     let world = the_world();
-    let at = if world.hosted {
-        format!("rank {} on PE {}", rank.world_rank, rank.p2p.pe().number())
-    } else {
-        format!("rank {}", rank.world_rank)
-    };
+    let pe = if world.hosted { format!(" on PE {}", rank.p2p.pe().number()) } else { String::new() };
+    let at = format!("rank {}{pe}{}", rank.world_rank, processes::host_told());
     // exit codes are a byte; an error must not look like success
     let code = exit_code & 0xff;
     let code = if code == 0 && exit_code != 0 { 1 } else { code };
     ampi_core::fault::begin_report(code);
-    if let Some(guest) = Guest::current() {
-        image::libc::flush(guest);
+    match Guest::current() {
+        Some(guest) => image::libc::flush(guest),
+        None if !world.hosted => flush_streams(),
+        None => {}
     }
     say(format_args!("{at}: {why}"));
     leave(code)
@@ -126,7 +147,8 @@ pub fn stuck(parts: &[Vec<u8>]) {
     deadlock::found_by_all(parts, the_world().deadlock);
 }
 
-fn establish(job: &'static Job, ranks: u32, deadlock: Deadlock, hosted: bool) {
+/// Makes the world of a process. Once.
+pub fn establish(job: &'static Job, ranks: u32, deadlock: Deadlock, hosted: bool) {
     let shared = Shared::with_context(WORLD_CONTEXT, Arc::new(Group::world(ranks)), job);
     let first = WORLD.set(World { job, ranks, shared, deadlock, hosted }).is_ok();
     assert!(first, "one world per process");
@@ -136,20 +158,9 @@ fn establish(job: &'static Job, ranks: u32, deadlock: Deadlock, hosted: bool) {
     job.on_stuck(on_stuck);
 }
 
-/// Makes a world of one rank out of the calling thread.
-pub fn alone(me: &'static Rank) {
-    if WORLD.get().is_some() {
-        return; // unit tests: several threads, each alone
-    }
-    if let Some(why) = launcher::other(|name| std::env::var(name).ok()) {
-        let _ = writeln!(std::io::stderr(), "ampi: {why}");
-        leave(1);
-    }
-    let job = Job::new(1, 1, &handlers());
-    job.place(0, 0, me.chare_address());
-    let pe = Pe::start(job, 0);
-    me.p2p.bind(pe.own_task(), Box::leak(Box::default()));
-    establish(job, 1, Deadlock::Report, false);
+/// Whether a world has been made.
+pub fn is_made() -> bool {
+    WORLD.get().is_some()
 }
 
 // ------------------------------------------------------------------------------------------------------ the launcher's
@@ -176,20 +187,11 @@ pub fn main(args: &[OsString]) -> i32 {
 struct Plan {
     spec: JobSpec,
     arena: Arena,
-    program: &'static Program,
-    args: Vec<CString>,
-    env: Vec<CString>,
+    programs: &'static Programs,
     cores: Vec<usize>,
     job: &'static Job,
     /// PEs of all processes.
     pes: u32,
-}
-
-fn c_string(s: &OsStr) -> Result<CString> {
-    CString::new(s.as_bytes()).map_err(|_| Error::Setting {
-        name: format!("argument {s:?}"),
-        why: "it contains a zero byte".into(),
-    })
 }
 
 fn mapping(spec: &JobSpec, pes: u32) -> Result<Mapping> {
@@ -221,7 +223,7 @@ fn debugged() -> bool {
 
 /// Everything up to running PEs. `entrance` is where to say that it failed, when there are other processes that wait.
 fn prepare(args: &[OsString], entrance: &mut Option<Entrance>) -> Result<Option<Plan>> {
-    let (Some(spec), Some(name)) = (JobSpec::from_env()?, args.first()) else {
+    let Some(spec) = JobSpec::from_env()?.filter(|spec| !args.is_empty() || !spec.programs.is_empty()) else {
         return Err(Error::Setting {
             name: "ampi-worker".into(),
             why: "it is started by ampirun, which describes the job in its environment".into(),
@@ -238,30 +240,38 @@ fn prepare(args: &[OsString], entrance: &mut Option<Entrance>) -> Result<Option<
         isolate: match spec.isolate {
             job::Isolate::Image => image::Isolation::Image,
             job::Isolate::None => image::Isolation::None,
+            job::Isolate::Process => {
+                let why = "ranks that are processes are started without a worker".into();
+                return Err(Error::Setting { name: "isolate=process".into(), why });
+            }
         },
         local_ranks: Some(spec.ranks.div_ceil(spec.processes)),
         private_lib_path: private_library(),
         debugger: debugged(),
         ..image::Options::default()
     };
-    let program = Program::load(Path::new(name), &options)?;
+    let programs = Programs::load(&spec, args, &options)?.keep();
     if spec.explain {
-        print!("{}", program.explain());
+        let told: Vec<String> = programs.images().map(image::Program::explain).collect();
+        print!("{}", told.join("\n"));
         return Ok(None);
     }
     let mut joined = match entrance.take() {
-        Some(entrance) => Some(processes::join(&spec, entrance, fingerprint::of(Path::new(name))?)?),
+        Some(entrance) => {
+            let files: Vec<_> = programs.images().map(image::Program::path).collect();
+            Some(processes::join(&spec, entrance, fingerprint::of(&files)?)?)
+        }
         None => None,
     };
     let arena = Arena::reserve(ArenaConfig {
         stack_bytes: spec.stack_bytes,
-        image_bytes: program.image_bytes(),
-        image_align: program.image_align(),
+        image_bytes: programs.image_bytes(),
+        image_align: programs.image_align(),
         backing: joined.as_mut().map_or(Backing::Private, |joined| joined.backing()),
         ..ArenaConfig::new(spec.ranks)
     })?;
     if spec.verbose {
-        for name in program.unresolved() {
+        for name in programs.images().flat_map(image::Program::unresolved) {
             let _ =
                 writeln!(std::io::stderr(), "ampi: unresolved symbol {name}: calling it will end the job");
         }
@@ -277,18 +287,8 @@ fn prepare(args: &[OsString], entrance: &mut Option<Entrance>) -> Result<Option<
     if let Some(joined) = joined {
         joined.connect(job, &spec)?;
     }
-    let args = args.iter().map(|a| c_string(a)).collect::<Result<_>>()?;
-    let env = std::env::vars_os()
-        .filter(|(k, _)| k != job::VARIABLE && k != job::SECRET)
-        .filter(|(k, _)| !PRIVATE_VARIABLES.iter().any(|own| k == own))
-        .map(|(mut k, v)| {
-            k.push("=");
-            k.push(v);
-            c_string(&k)
-        })
-        .collect::<Result<_>>()?;
     establish(job, spec.ranks as u32, spec.deadlock, true);
-    Ok(Some(Plan { cores: placement::allowed_cores(), spec, arena, program, args, env, job, pes }))
+    Ok(Some(Plan { cores: placement::allowed_cores(), spec, arena, programs, job, pes }))
 }
 
 /// Where each rank starts. `table`: all processes, if there are several.
@@ -404,7 +404,8 @@ fn run(plan: Plan) -> i32 {
         match spawned {
             Ok(t) => threads.push(t),
             Err(e) => {
-                let _ = writeln!(std::io::stderr(), "ampi: cannot start the thread of PE {id}: {e}");
+                let _ =
+                    writeln!(std::io::stderr(), "ampi: cannot start the thread of PE {}: {e}", pe_number(id));
                 return 1;
             }
         }
@@ -446,7 +447,7 @@ fn serve(plan: &'static Plan, id: PeId) {
         && let Err(e) = placement::pin_to(core)
         && plan.spec.verbose
     {
-        let _ = writeln!(std::io::stderr(), "ampi: PE {id}: {e}");
+        let _ = writeln!(std::io::stderr(), "ampi: PE {}: {e}", pe_number(id));
     }
     let pe = Pe::start(plan.job, id);
     ampi_core::fault::protect(pe);
@@ -473,16 +474,14 @@ fn make_rank(
 ) -> Result<()> {
     // SAFETY: each rank is made once, by its first PE, which handles messages only after that.
     let rank = unsafe { Rank::begin(address, r, plan.spec.ranks as u32) };
-    let v = &rank.attr.values;
-    v.my_wth.set(pe.number() as i32);
-    v.my_home_wth.set(pe.number() as i32);
-    v.num_wths.set(plan.pes as i32);
-    v.my_process.set(plan.spec.process as i32);
-    v.num_processes.set(plan.spec.processes as i32);
-    v.universe_size.set(plan.spec.ranks as i32);
+    tell_place(rank, &plan.spec, pe.number(), plan.pes);
+    let (number, part) = plan.programs.of(r);
+    rank.attr.values.appnum.set(number as i32);
     let slot = plan.arena.slot(rank.world_rank as usize);
-    let guest =
-        plan.program.instantiate(slot, rank.world_rank, plan.spec.ranks as u32, &plan.args, &plan.env)?;
+    let guest = part.image.instantiate(slot, r, plan.spec.ranks as u32, &part.args, &part.env)?;
+    if let Some(folder) = &part.folder {
+        image::libc::cwd::begin_in(guest, folder)?;
+    }
     let stack = guest.stack();
     let place = Place { stack_low: stack.start, stack_top: stack.end, fs_base: guest.fs_base };
     // SAFETY: the slot's stack and the guest's TLS block were made just now, for this task alone; slots are never freed

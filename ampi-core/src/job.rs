@@ -12,7 +12,7 @@
 //! server=                    where the launcher awaits the processes of the job; empty: there is one process
 //! transport=auto             auto | shm | tcp | ofi | ofi:<provider> | mpi | mpi:<library>
 //! mapping=block              block | rr | file:<path>
-//! isolate=image              image | none
+//! isolate=image              image | process | none
 //! stack_bytes=8388608
 //! deadlock=report            report | warn | off
 //! tag_output=0
@@ -74,6 +74,8 @@ pub enum Isolate {
     /// Each rank has its own copy of the program's writable memory.
     #[default]
     Image,
+    /// Each rank is a process of the operating system, started as any other; it has one PE, and joins the job by itself.
+    Process,
     /// All ranks share one copy: for programs without mutable globals.
     None,
 }
@@ -159,7 +161,7 @@ pub struct Program {
     pub folder: Option<PathBuf>,
 }
 
-/// Everything the worker has to know beyond the program and its arguments.
+/// Everything the worker has to know beyond the program and its arguments; or, with [`Isolate::Process`], the program itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobSpec {
     /// Schedulers of this process, one thread each. At least 1.
@@ -234,6 +236,7 @@ impl JobSpec {
         };
         let isolate = match self.isolate {
             Isolate::Image => "image",
+            Isolate::Process => "process",
             Isolate::None => "none",
         };
         let deadlock = match self.deadlock {
@@ -305,8 +308,9 @@ impl JobSpec {
                 "isolate" => {
                     job.isolate = match value {
                         "image" => Isolate::Image,
+                        "process" => Isolate::Process,
                         "none" => Isolate::None,
-                        _ => return Err(choice(key, value, "image or none")),
+                        _ => return Err(choice(key, value, "image, process or none")),
                     }
                 }
                 "stack_bytes" => {
@@ -544,7 +548,7 @@ mod tests {
         for (text, part) in [
             ("pes=0", "less than 1"),
             ("pes=many", "not a whole number"),
-            ("isolate=proces", "image or none"),
+            ("isolate=proces", "image, process or none"),
             ("colour=red", "unknown to this version"),
             ("pes", "key=value"),
             ("processes=2\nserver=x\nprocess=2", "not below processes=2"),

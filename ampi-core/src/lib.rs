@@ -6,6 +6,7 @@
 //! |---|---|
 //! | [`error`] | the crate's one error type |
 //! | [`job`] | what a job is started with, between launcher and worker |
+//! | [`output`] | lines of output with their rank, names of files of ranks |
 //! | [`pmi`] | processes that somebody else started: who they are, and how they find each other |
 //! | [`current`] | which guest, task and PE this code runs for: a few words found through the FS base |
 //! | [`arena`] | the reserved address range: slots, stacks, per-rank heaps |
@@ -22,6 +23,7 @@ pub mod fault;
 pub mod image;
 pub mod job;
 pub mod net;
+pub mod output;
 pub mod pe;
 pub mod pmi;
 pub mod wire;

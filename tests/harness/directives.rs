@@ -118,6 +118,8 @@ const BY_FABRIC_MAX: usize = 8;
 const DISTURBED_MAX: usize = 17;
 /// Programs of these folders are run by libfabric, too, if they do not say otherwise.
 const BY_FABRIC: [&str; 3] = ["coll", "comm", "pt2pt"];
+/// Runs of more ranks are not made with a process for each.
+const OWN_PROCESSES_MAX: usize = 8;
 
 impl Directives {
     /// Reads the header of `text`. `Ok(None)`: there are no directives, the file is a part of some other test.
@@ -160,7 +162,7 @@ impl Directives {
             language,
             vp: vec![4],
             p: vec![1, 2],
-            isolate: vec!["image".into()],
+            isolate: vec!["image".into(), "process".into()],
             switch: vec![Switch::Hop],
             processes: true,
             fabric: false,
@@ -195,8 +197,8 @@ impl Directives {
             "p" => self.p = numbers(key, value)?,
             "isolate" => {
                 self.isolate = value.split(',').map(|w| w.trim().to_string()).collect();
-                if self.isolate.iter().any(|w| w != "image" && w != "none") {
-                    return Err(none_of("image, none"));
+                if self.isolate.iter().any(|w| !["image", "none", "process"].contains(&w.as_str())) {
+                    return Err(none_of("image, none, process"));
                 }
             }
             "switch" => {
@@ -269,7 +271,7 @@ impl Directives {
             return vec![Configuration { p: 1, vp: 1, isolate, switch, spread: None }];
         }
         let mut all = Vec::new();
-        for isolate in &self.isolate {
+        for isolate in self.isolate.iter().filter(|how| *how != "process") {
             for &vp in &self.vp {
                 for &p in &self.p {
                     for &switch in &self.switch {
@@ -280,10 +282,18 @@ impl Directives {
         }
         let useful: Vec<Configuration> = all.iter().filter(|c| c.p <= c.vp).cloned().collect();
         let mut all = if useful.is_empty() { all } else { useful };
-        if self.processes {
+        if self.processes && self.isolate[0] != "process" {
             all.extend(self.in_processes());
         }
+        all.extend(self.as_processes());
         all
+    }
+
+    /// With a process for each rank: the largest number of ranks for which that is done.
+    fn as_processes(&self) -> Option<Configuration> {
+        let vp = self.vp.iter().copied().filter(|vp| *vp <= OWN_PROCESSES_MAX).max()?;
+        let asked = self.isolate.iter().find(|how| *how == "process")?;
+        Some(Configuration { p: 1, vp, isolate: asked.clone(), switch: Switch::Hop, spread: None })
     }
 
     /// Runs in several processes: each number of ranks in two with shared memory, the largest also by TCP, in processes of
@@ -362,8 +372,8 @@ mod tests {
         assert_eq!(d.lib, [Library { source: "d/a.c".into(), flags: vec!["-DX".into()] }]);
         assert_eq!(d.exit, Exit::Code(3));
         let all = d.configurations();
-        let pairs: Vec<_> = all.iter().filter(|c| c.spread.is_none()).map(|c| (c.p, c.vp)).collect();
-        assert_eq!(pairs, [(1, 1), (1, 8), (4, 8)]);
+        let hosted = all.iter().filter(|c| c.spread.is_none() && c.isolate == "image");
+        assert_eq!(hosted.map(|c| (c.p, c.vp)).collect::<Vec<_>>(), [(1, 1), (1, 8), (4, 8)]);
         let spread: Vec<_> = all.iter().filter_map(|c| Some((c.p, c.vp, c.spread?))).collect();
         assert_eq!(spread.len(), 4);
         assert!(spread.iter().all(|(p, vp, s)| p > &s.pes_each && *vp == 8));
@@ -403,7 +413,7 @@ mod tests {
             ("//# vp: 2\n", "expects nothing"),
             ("//# expct: x\n", "unknown"),
             ("//# vp: zero\n//# exit: 0\n", "positive numbers"),
-            ("//# isolate: process\n", "none of image, none"),
+            ("//# isolate: thread\n", "none of image, none, process"),
             ("//# switch: hop, other\n", "none of hop, reference"),
             ("//# expect: /(/\n", "regex"),
             ("//# words without colon\n", "not key: value"),
@@ -415,7 +425,9 @@ mod tests {
 
     #[test]
     fn every_switch_is_run_in_every_configuration() {
-        let d = parse("//# switch: hop,reference\n//# vp: 1,2\n//# p: 1\n//# processes: no\n//# exit: 0\n");
+        let d = parse(
+            "//# switch: hop,reference\n//# isolate: image\n//# vp: 1,2\n//# p: 1\n//# processes: no\n//# exit: 0\n",
+        );
         let d = d.unwrap().unwrap();
         let pairs: Vec<_> = d.configurations().iter().map(|c| (c.vp, c.switch)).collect();
         let (hop, reference) = (Switch::Hop, Switch::Reference);
@@ -424,7 +436,19 @@ mod tests {
 
     #[test]
     fn more_pes_than_ranks_are_run_only_when_nothing_else_is_asked_for() {
-        let d = parse("//# vp: 1\n//# p: 4\n//# exit: 0\n").unwrap().unwrap();
+        let d = parse("//# vp: 1\n//# p: 4\n//# isolate: image\n//# exit: 0\n").unwrap().unwrap();
         assert_eq!(d.configurations().len(), 1);
+    }
+
+    #[test]
+    fn each_program_is_also_run_as_processes_once() {
+        let runs = |text: &str| {
+            let all = parse(text).unwrap().unwrap().configurations();
+            all.into_iter().filter(|c| c.isolate == "process").map(|c| (c.p, c.vp)).collect::<Vec<_>>()
+        };
+        assert_eq!(runs("//# vp: 1,8,64\n//# p: 1,2\n//# switch: hop,reference\n//# exit: 0\n"), [(1, 8)]);
+        assert_eq!(runs("//# vp: 64\n//# exit: 0\n"), []);
+        assert_eq!(runs("//# isolate: image,none\n//# exit: 0\n"), []);
+        assert_eq!(runs("//# isolate: process\n//# exit: 0\n"), [(1, 4)]);
     }
 }

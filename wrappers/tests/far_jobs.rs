@@ -17,7 +17,7 @@ const SCRIPT: &str = r#"#!/bin/sh
 case $1 in
 nohost) echo 'ssh: Could not resolve hostname nohost: Name or service not known' >&2; exit 255 ;;
 refused) echo 'ssh: connect to host refused port 22: Connection refused' >&2; exit 255 ;;
-old) echo 'AMPI-AGENT 1 version=0.0.1 cores=1'; exec sleep 60 ;;
+old) echo 'AMPI-AGENT 2 version=0.0.1 cores=1'; exec sleep 60 ;;
 silent) exec sleep 60 ;;
 *) cd /; exec sh -c "$2" ;;
 esac

@@ -314,14 +314,18 @@ fn words_after_two_dashes_are_the_programs() {
     ended.expect(0, "");
     assert!(ended.stdout.contains("process 0/1"));
     stage
-        .run("-n 1 /bin/true : -n 2 /bin/true")
-        .expect(2, "several programs in one job are not in this version");
+        .run("-n 1 /bin/true : -n 2 /no/such/program")
+        .expect(127, "the program /no/such/program does not exist");
+    stage.run("+p 2 ++ppn 1 -n 1 /bin/true : -n 2 /bin/true").expect(0, "");
     let file = stage.path("programs");
     std::fs::write(&file, "# one program\n-n 3 /bin/true say\n").unwrap();
     let ended = stage.run(&format!("+p 2 ++ppn 1 -configfile {}", file.display()));
     ended.expect(0, "");
     assert!(ended.lines().len() == 2 && ended.stdout.contains("ranks 3"), "{ended:?}");
     std::fs::write(&file, "-n 3 /bin/true\n-n 2 /bin/false\n").unwrap();
-    stage.run(&format!("-configfile {}", file.display())).expect(2, "several programs");
+    stage.run(&format!("-configfile {}", file.display())).expect(0, "");
+    stage
+        .run(&format!("--isolate=none -configfile {}", file.display()))
+        .expect(2, "ranks of several programs");
     stage.run("+p 4 ++ppn 1 --explain-image /bin/true say").expect(0, "");
 }

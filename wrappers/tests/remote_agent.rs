@@ -23,8 +23,8 @@ nohost) echo 'ssh: Could not resolve hostname nohost: Name or service not known'
 refused) echo 'ssh: connect to host refused port 22: Connection refused' >&2; exit 255 ;;
 me@nokey) echo 'me@nokey: Permission denied (publickey).' >&2; exit 255 ;;
 noagent) exec sh -c "exec /nowhere/at/all/ampirun --remote-agent" ;;
-old) echo 'AMPI-AGENT 1 version=0.0.1 cores=1'; exec sleep 60 ;;
-garbage) printf 'AMPI-AGENT 1 version=%s\nnot a frame at all' "$VERSION"; exec sleep 60 ;;
+old) echo 'AMPI-AGENT 2 version=0.0.1 cores=1'; exec sleep 60 ;;
+garbage) printf 'AMPI-AGENT 2 version=%s\nnot a frame at all' "$VERSION"; exec sleep 60 ;;
 silent) exec sleep 60 ;;
 quiet) exit 0 ;;
 noisy) echo 'Last login: today'; printf 'no line end'; sh -c "$2" ;;
@@ -70,6 +70,7 @@ impl Stage {
             path: "/bin/sh".into(),
             words: ["worker", "-c", script].map(OsString::from).to_vec(),
             environment: vec![("NUMBER".into(), process.to_string().into())],
+            folder: None,
         };
         Order {
             folder: self.folder.path().into(),
@@ -340,7 +341,7 @@ fn the_agent_is_not_for_people() {
     let output =
         Command::new(agent()).arg("--remote-agent").stdin(std::process::Stdio::null()).output().unwrap();
     // Without an order it ends at once.
-    assert!(output.status.success() && output.stdout.starts_with(b"\nAMPI-AGENT 1 "), "{output:?}");
+    assert!(output.status.success() && output.stdout.starts_with(b"\nAMPI-AGENT 2 "), "{output:?}");
     let output = Command::new(agent()).arg("--help").output().unwrap();
     assert!(!String::from_utf8_lossy(&output.stdout).contains("remote-agent"));
 }

@@ -32,7 +32,7 @@ fn order(process: u32, script: &str) -> Order {
         folder: "/tmp".into(),
         secret: "5ec7e7".into(),
         environment: vec![("WHERE".into(), "a 'far' place".into())],
-        starts: vec![Start { process, path: "/bin/sh".into(), words, environment: vec![] }],
+        starts: vec![Start { process, path: "/bin/sh".into(), words, environment: vec![], folder: None }],
     }
 }
 

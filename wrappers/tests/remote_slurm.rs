@@ -76,7 +76,13 @@ fn agents_run_as_steps_of_an_allocation() {
         let script =
             format!("echo {} $SLURMD_NODENAME; head -c 100000 /dev/zero | tr '\\0' x; echo", host.name);
         let words = ["worker", "-c", &script].map(OsString::from).to_vec();
-        let start = Start { process: *place as u32, path: "/bin/sh".into(), words, environment: vec![] };
+        let start = Start {
+            process: *place as u32,
+            path: "/bin/sh".into(),
+            words,
+            environment: vec![],
+            folder: None,
+        };
         fleet.order(*place, &Order { folder: "/".into(), starts: vec![start], ..Order::default() }).unwrap();
     }
     let (mut output, mut closed) = (BTreeMap::<u32, String>::new(), Vec::new());
@@ -99,7 +105,7 @@ fn agents_run_as_steps_of_an_allocation() {
     // A program on a step that waits for ever ends with its launcher.
     let mut fleet = Far::open(&places[..1], &shell_here, agent, LIMIT).unwrap();
     let words = ["worker", "-c", "echo on; exec sleep 1000"].map(OsString::from).to_vec();
-    let start = Start { process: 0, path: "/bin/sh".into(), words, environment: vec![] };
+    let start = Start { process: 0, path: "/bin/sh".into(), words, environment: vec![], folder: None };
     fleet.order(0, &Order { folder: "/".into(), starts: vec![start], ..Order::default() }).unwrap();
     let until = Instant::now() + LIMIT;
     while fleet.heard().is_empty() {

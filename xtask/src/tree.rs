@@ -106,7 +106,17 @@ fn library(release: &Path, root: &Path) -> Result<(), String> {
     command.args(["-shared", "-o"]).arg(&library);
     command.arg("-Wl,--whole-archive").arg(&archive).arg("-Wl,--no-whole-archive");
     command.arg(format!("-Wl,--version-script={}", map.display())).arg(format!("-Wl,-soname,{SONAME}"));
-    command.args(["-Wl,-z,now", "-Wl,--gc-sections", "-lgcc_s", "-lpthread", "-ldl", "-lm", "-lc"]);
+    // its threads run on after dlclose, and exit calls it
+    command.args([
+        "-Wl,-z,now",
+        "-Wl,-z,nodelete",
+        "-Wl,--gc-sections",
+        "-lgcc_s",
+        "-lpthread",
+        "-ldl",
+        "-lm",
+        "-lc",
+    ]);
     run(&mut command)
 }
 

@@ -27,11 +27,7 @@ pub fn enter(function: &'static str, early: bool) -> Option<&'static Rank> {
 #[cold]
 #[inline(never)]
 pub fn enter_slowly(function: &'static str, early: bool) -> Result<&'static Rank, i32> {
-    let Some(me) = Rank::current_or_alone() else {
-        errhandler::abort_outside(&format!(
-            "{function} was called by a thread that belongs to no rank: only the thread that called MPI first may do so"
-        ));
-    };
+    let me = Rank::current_or_own();
     if current::word(current::FLAGS) & current::FLAG_GUEST_THREAD != 0 {
         guest_thread_entry(me, function);
     } else {

@@ -25,11 +25,3 @@ pub fn abort_job(me: &'static Rank, why: &str, exit_code: i32) -> ! {
     let _ = writeln!(std::io::stderr(), "ampi: rank {}: {why}", me.world_rank);
     std::process::exit(if exit_code == 0 { 1 } else { exit_code & 0xff });
 }
-
-/// An error outside any rank: on a thread that the runtime does not know.
-#[cold]
-#[inline(never)]
-pub fn abort_outside(why: &str) -> ! {
-    let _ = writeln!(std::io::stderr(), "ampi: {why}");
-    std::process::exit(1);
-}

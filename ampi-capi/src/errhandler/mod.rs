@@ -9,7 +9,7 @@ mod codes;
 mod raise;
 mod strings;
 
-pub use abort::{JobAbort, abort_job, abort_outside, install_abort};
+pub use abort::{JobAbort, abort_job, install_abort};
 pub use codes::{
     Codes, add_error_class, add_error_code, add_error_string, error_class, error_string, remove_error_class,
     remove_error_code, remove_error_string,

@@ -69,7 +69,10 @@ impl Object for Info {
         &me.info
     }
     fn predefined(handle: Handle) -> Option<Self> {
-        (handle.0 == c::MPI_INFO_ENV).then(|| environment(Rank::current().map_or(1, |me| me.world_size)))
+        (handle.0 == c::MPI_INFO_ENV).then(|| {
+            let (rank, size) = Rank::current().map_or((0, 1), |me| (me.world_rank, me.world_size));
+            environment(rank, size)
+        })
     }
 }
 
@@ -96,7 +99,7 @@ pub fn create(me: &'static Rank, info: OutHandle) -> MpiResult {
 
 /// `MPI_Info_create_env` — a new info object with what `MPI_INFO_ENV` has. The arguments of `main` are not needed.
 pub fn create_env(me: &'static Rank, _argc: i32, _argv: usize, info: OutHandle) -> MpiResult {
-    info.set(me.info.insert(Rc::new(environment(me.world_size)))?);
+    info.set(me.info.insert(Rc::new(environment(me.world_rank, me.world_size)))?);
     Ok(())
 }
 

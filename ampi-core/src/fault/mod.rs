@@ -19,6 +19,7 @@
 #![allow(unsafe_code)]
 
 mod backtrace;
+mod exit;
 mod source;
 
 use crate::arena;
@@ -26,6 +27,7 @@ use crate::image::guest::Guest;
 use crate::image::libc::{is_forked_child, signals};
 use crate::pe::{Pe, PeId};
 pub use backtrace::{Frame, Owner, Stack};
+pub use exit::on_exit;
 use std::ffi::{c_int, c_void};
 use std::ptr::null_mut;
 use std::sync::OnceLock;

@@ -173,7 +173,8 @@ impl Elf {
         let b = self.file_bytes();
         if b.starts_with(b"#!") {
             return Err(self.error(
-                "it is a script, not a program; start its interpreter as the program and give the script as its argument",
+                "it is a script, not a program; start its interpreter as the program and give the script as its argument, or start \
+                 it with --isolate=process",
             ));
         }
         if !b.starts_with(&elf::ELFMAG) {
@@ -193,7 +194,7 @@ impl Elf {
             elf::ET_EXEC => {
                 return Err(self.error(
                     "it is linked to run at a fixed address, so it cannot be loaded once per rank; compile it with \
-                     -fPIE and relink with -pie (and without -static)",
+                     -fPIE and relink with -pie (and without -static), or run it with --isolate=process",
                 ));
             }
             elf::ET_REL => return Err(self.error("it is an object file; link it first")),

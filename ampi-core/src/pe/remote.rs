@@ -285,6 +285,11 @@ impl Pe {
         }
     }
 
+    /// Closes the link, when all processes have said that they need it no more. On PE 0.
+    pub fn disconnect(&self) {
+        drop(self.link.take());
+    }
+
     /// Is it time to look at the link, if this PE owns it?
     #[inline(always)]
     pub(super) fn link_is_due(&self) -> bool {

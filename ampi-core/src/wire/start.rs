@@ -22,7 +22,7 @@ use super::stream::{Address, Listener};
 use super::tcp::{Mesh, Options};
 use crate::arena;
 use crate::error::{Error, Result};
-use crate::job::{JobSpec, PES_MAX, SECRET, Transport};
+use crate::job::{Isolate, JobSpec, PES_MAX, SECRET, Transport};
 use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -72,6 +72,9 @@ pub struct Entrance {
     transport: Transport,
     process: Process,
     listeners: Listeners,
+    limits: Limits,
+    /// Memory of ranks is memory that can be shared.
+    together: bool,
 }
 
 impl Entrance {
@@ -91,20 +94,30 @@ impl Entrance {
             first_pe: spec.first_pe as u32,
             pes: spec.pes as u32,
         };
+        // as the launcher's server has them
+        let mut limits = Limits::default();
+        if server.is_local() {
+            limits.silence = Duration::MAX;
+        }
+        if spec.isolate == Isolate::Process {
+            limits.gather = Duration::MAX;
+        }
         let (secret, listeners) = (Secret::from_hex(&secret)?, Listeners::default());
-        Ok(Entrance { server, secret, transport: spec.transport.clone(), process, listeners })
+        let together = spec.isolate != Isolate::Process;
+        let transport = spec.transport.clone();
+        Ok(Entrance { server, secret, transport, process, listeners, limits, together })
     }
 
     /// Gets ready to be met by others.
     pub fn listen(&mut self) -> Result<()> {
-        self.listeners = Listeners::open(&self.transport, &self.server, &self.process)?;
+        self.listeners = Listeners::open(&self.transport, &self.server, &self.process, self.together)?;
         self.process.listen = self.listeners.addresses();
         Ok(())
     }
 
     fn join(&self, fingerprint: Fingerprint) -> Join {
         let (server, secret, process) = (self.server.clone(), self.secret.clone(), self.process.clone());
-        Join { server, secret, process, fingerprint, limits: Limits::default() }
+        Join { server, secret, process, fingerprint, limits: self.limits }
     }
 
     /// This process cannot take part: the launcher tells the user why, and ends the job with `code`.
@@ -182,13 +195,17 @@ fn own_name(prefix: &str) -> Result<Address> {
 }
 
 impl Listeners {
-    fn open(transport: &Transport, server: &Address, process: &Process) -> Result<Listeners> {
+    /// `together`: memory of ranks is memory that can be shared; without it, pairs of processes have rings.
+    fn open(transport: &Transport, server: &Address, process: &Process, together: bool) -> Result<Listeners> {
         // on the launcher's word: one host, or several
         let ip = if server.is_local() { Ipv4Addr::LOCALHOST } else { Ipv4Addr::UNSPECIFIED };
         let tcp = || Listener::bind(&Address::any_port(IpAddr::V4(ip)));
         let unix = || Listener::bind(&own_name("ampi-mesh-")?);
         let memory = || Listener::bind(&own_name(MEMORY)?).map(Some);
         let bell = || {
+            if !together {
+                return Ok(None);
+            }
             let name = own_name(BELL)?;
             Ok::<_, Error>(Some((Bell::hang(&name)?, name)))
         };
@@ -301,7 +318,7 @@ impl Others<'_> {
             let peers: Vec<_> = others
                 .filter_map(|p| Some((p.index, p.listen.iter().find(|a| is_named(a, MEMORY))?.clone())))
                 .collect();
-            let (mut host, note) = host_memory(me, table);
+            let (mut host, note) = host_memory(me, table, bell.is_some());
             let until = Instant::now() + MEETING;
             let meeting =
                 Meeting { me, secret: &self.secret, listener, peers: &peers, until, give_up: self.over };
@@ -447,12 +464,12 @@ fn reached_by(me: ProcessId, by: &[String]) -> String {
 }
 
 /// The memory of this host, if this process is the one that makes it; and why there is none.
-fn host_memory(me: ProcessId, table: &Table) -> (HostMemory, Option<String>) {
+fn host_memory(me: ProcessId, table: &Table, together: bool) -> (HostMemory, Option<String>) {
     let pes: u32 = table.on_host_of(me).map(|p| p.pes).sum();
     let lowest = table.on_host_of(me).map(|p| p.index).min() == Some(me);
-    let off = std::env::var(SWITCH).is_ok_and(|v| v == "off");
+    let off = !together || std::env::var(SWITCH).is_ok_and(|v| v == "off");
     if !lowest || off || pes as usize > PES_MAX {
-        let note = (pes as usize > PES_MAX)
+        let note = (together && pes as usize > PES_MAX)
             .then(|| format!("{pes} PEs on a host are too many to share memory; they exchange frames"));
         return (HostMemory::default(), note);
     }

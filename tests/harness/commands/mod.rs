@@ -4,6 +4,8 @@
 //! * [`compiler`]: `ampicc` and `ampicxx` with real compilers and build systems;
 //! * [`placement`]: the same results wherever ranks live;
 //! * [`processes`]: jobs of several processes that something happens to ([`job`]: such a job);
+//! * [`own_processes`]: ranks that are processes, `--isolate=process`;
+//! * [`several`]: several programs in one job;
 //! * [`rust`]: programs with rsmpi;
 //! * [`installation`]: a moved tree, the exported names, the example.
 
@@ -11,9 +13,11 @@ mod compiler;
 mod installation;
 mod job;
 mod launcher;
+mod own_processes;
 mod placement;
 mod processes;
 mod rust;
+mod several;
 
 use crate::process::{Outcome, run};
 use crate::tree;
@@ -28,7 +32,17 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 /// All of them.
 pub fn all() -> Vec<Test> {
-    [launcher::ALL, compiler::ALL, placement::ALL, processes::ALL, rust::ALL, installation::ALL].concat()
+    [
+        launcher::ALL,
+        compiler::ALL,
+        placement::ALL,
+        processes::ALL,
+        rust::ALL,
+        own_processes::ALL,
+        several::ALL,
+        installation::ALL,
+    ]
+    .concat()
 }
 
 /// A fresh folder.

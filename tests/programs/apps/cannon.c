@@ -1,6 +1,6 @@
 //# p: 1,2
 //# vp: 1,4,9,16
-//# isolate: image,none
+//# isolate: image,none,process
 //# compare: mpich
 //# expect: /^cannon: \d+ x \d+ grid, product right$/
 //# fabric: yes

@@ -1,6 +1,6 @@
 //# p: 1,2
 //# vp: 2,8
-//# isolate: image,none
+//# isolate: image,none,process
 //# expect: /ok on \d+ ranks/
 // AMPI's own attributes and AMPI_Yield, and the macro that tells programs that they run on it.
 #include "../check.h"

@@ -1,6 +1,6 @@
 //# p: 1,2
 //# vp: 1,2,3,4,8,64
-//# isolate: image,none
+//# isolate: image,none,process
 //# expect: /ok on \d+ ranks/
 // Alltoall, Alltoallv and Alltoallw: sizes from 0 to large, uneven, in place, blocking and nonblocking.
 #include "communicators.h"

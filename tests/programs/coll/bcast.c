@@ -1,6 +1,6 @@
 //# p: 1,2
 //# vp: 1,2,3,4,8,64
-//# isolate: image,none
+//# isolate: image,none,process
 //# compare: mpich
 //# expect: /ok on \d+ ranks/
 // Broadcast from every root, of every size, contiguous and strided, blocking and nonblocking.

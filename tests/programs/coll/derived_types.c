@@ -1,6 +1,6 @@
 //# p: 1,2
 //# vp: 1,2,4,8,32
-//# isolate: image,none
+//# isolate: image,none,process
 //# compare: mpich
 //# expect: /ok on \d+ ranks/
 // Collectives with non-contiguous datatypes: gaps stay untouched, extents place the blocks, signatures may differ in form.

@@ -1,6 +1,6 @@
 //# p: 1,2
 //# vp: 1,2,3,4,8,64
-//# isolate: image,none
+//# isolate: image,none,process
 //# compare: mpich
 //# expect: /ok on \d+ ranks/
 // Gather, Gatherv, Scatter, Scatterv from and to every root, in place too, blocking and nonblocking, counts that differ by rank.

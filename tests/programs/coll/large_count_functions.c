@@ -1,6 +1,6 @@
 //# p: 1,2
 //# vp: 1,2,4,8
-//# isolate: image,none
+//# isolate: image,none,process
 //# compare: mpich
 //# expect: /ok on \d+ ranks/
 // The _c functions of the chapter with counts of type MPI_Count and displacements of type MPI_Aint.

@@ -1,6 +1,6 @@
 //# p: 1,2
 //# vp: 256,1000
-//# isolate: image,none
+//# isolate: image,none,process
 //# timeout: 120
 //# expect: /ok on \d+ ranks/
 // All kinds of collectives on very many ranks.

@@ -1,6 +1,6 @@
 //# p: 1,2
 //# vp: 2,4,8
-//# isolate: image,none
+//# isolate: image,none,process
 //# compare: mpich
 //# expect: /ok on \d+ ranks/
 // Ranks run far ahead in rooted collectives: ten thousand small broadcasts and reductions with nobody waiting for the slow ones.

@@ -1,6 +1,6 @@
 //# p: 1,2
 //# vp: 1,2,4,8
-//# isolate: image,none
+//# isolate: image,none,process
 //# compare: mpich
 //# expect: /ok on \d+ ranks/
 // Every predefined operation on every predefined datatype that the standard allows for it.

@@ -1,7 +1,7 @@
 //# p: 1,2
 //# vp: 1,2,4,8,32
 //# switch: hop,reference
-//# isolate: image,none
+//# isolate: image,none,process
 //# compare: mpich
 //# expect: /ok on \d+ ranks/
 // Many nonblocking collectives at once, on several communicators, completed in other orders than they were started in.

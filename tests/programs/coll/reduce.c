@@ -1,6 +1,6 @@
 //# p: 1,2
 //# vp: 1,2,3,4,8,64
-//# isolate: image,none
+//# isolate: image,none,process
 //# expect: /ok on \d+ ranks/
 // Reduce and Allreduce to every root, in place too, blocking and nonblocking, of all sizes.
 #include "communicators.h"

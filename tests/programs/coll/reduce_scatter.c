@@ -1,6 +1,6 @@
 //# p: 1,2
 //# vp: 1,2,3,4,8,64
-//# isolate: image,none
+//# isolate: image,none,process
 //# compare: mpich
 //# expect: /ok on \d+ ranks/
 // Reduce_scatter, Reduce_scatter_block, Scan and Exscan, in place too, blocking and nonblocking.

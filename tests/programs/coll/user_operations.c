@@ -1,6 +1,6 @@
 //# p: 1,2
 //# vp: 1,2,3,4,7,8,64
-//# isolate: image,none
+//# isolate: image,none,process
 //# compare: mpich
 //# expect: /ok on \d+ ranks/
 // User operations: commutative or not (matrix products in rank order), on derived datatypes, in all reductions, with MPI_IN_PLACE.

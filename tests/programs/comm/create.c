@@ -1,6 +1,6 @@
 //# p: 1,2
 //# vp: 1,2,4,8,64
-//# isolate: image,none
+//# isolate: image,none,process
 //# compare: mpich
 //# expect: /ok on \d+ ranks/
 // Comm_create, Comm_create_group (called by members only), Comm_group, remote queries, nested.

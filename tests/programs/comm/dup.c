@@ -1,6 +1,6 @@
 //# p: 1,2
 //# vp: 1,2,4,8
-//# isolate: image,none
+//# isolate: image,none,process
 //# compare: mpich
 //# expect: /ok on \d+ ranks/
 // Dup, idup, dup_with_info, compare: separate contexts, copies many at a time, used while idup is pending.

@@ -1,6 +1,6 @@
 //# p: 1,2
 //# vp: 1,2,4,8,64
-//# isolate: image,none
+//# isolate: image,none,process
 //# compare: mpich
 //# expect: /ok on \d+ ranks/
 // Comm_split: colours, keys, ties by rank, MPI_UNDEFINED, splits of splits, collectives and messages inside.

@@ -1,6 +1,6 @@
 //# p: 1,2
 //# vp: 1,2
-//# isolate: image,none
+//# isolate: image,none,process
 //# compare: mpich
 //# expect: /ok on \d+ ranks/
 // Every constructor against a naive model: packed bytes, size, extent, true extent, for nested types too.

@@ -1,6 +1,6 @@
 //# p: 1,2
 //# vp: 1,2,4,6
-//# isolate: image,none
+//# isolate: image,none,process
 //# compare: mpich
 //# expect: /ok on \d+ ranks/
 // Distributed arrays: block, cyclic, cyclic(k) and undistributed dimensions; together the parts cover the array once.

@@ -1,6 +1,6 @@
 //# p: 1,2
 //# vp: 2,4
-//# isolate: image,none
+//# isolate: image,none,process
 //# compare: mpich
 //# expect: /ok on \d+ ranks/
 // A datatype is freed while messages with it are in flight: they complete.

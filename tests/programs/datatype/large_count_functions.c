@@ -1,6 +1,6 @@
 //# p: 1,2
 //# vp: 1,2
-//# isolate: image,none
+//# isolate: image,none,process
 //# compare: mpich
 //# expect: /ok on \d+ ranks/
 // The _c functions of the chapter: constructors, extents, packing, envelopes with MPI_Count.

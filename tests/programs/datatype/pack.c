@@ -1,6 +1,6 @@
 //# p: 1,2
 //# vp: 1,2,4
-//# isolate: image,none
+//# isolate: image,none,process
 //# compare: mpich
 //# expect: /ok on \d+ ranks/
 // Pack, Unpack and the external32 form; packed data are sent as MPI_PACKED and received as typed data and the other way round.

@@ -1,6 +1,6 @@
 //# p: 1,2
 //# vp: 1,2
-//# isolate: image,none
+//# isolate: image,none,process
 //# compare: mpich
 //# expect: /ok on \d+ ranks/
 // Sizes and extents of every predefined datatype of C, of pairs, and of the classes that match Fortran sizes.

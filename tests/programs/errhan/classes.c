@@ -1,6 +1,6 @@
 //# p: 1,2
 //# vp: 1,2
-//# isolate: image,none
+//# isolate: image,none,process
 //# expect: /ok on \d+ ranks/
 // Error classes, codes and strings: the predefined ones, and new ones of the program.
 #include "../check.h"

@@ -1,6 +1,6 @@
 //# p: 1,2
 //# vp: 2,4
-//# isolate: image,none
+//# isolate: image,none,process
 //# compare: mpich
 //# expect: /ok on \d+ ranks/
 // MPI_ERR_IN_STATUS: Waitall with one truncated receive among good ones; the statuses tell which.

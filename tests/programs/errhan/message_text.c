@@ -1,6 +1,6 @@
 //# p: 1,2
 //# vp: 1,4
-//# isolate: image,none
+//# isolate: image,none,process
 //# expect: /ok on \d+ ranks/
 // The string of a code that a call returned names function, argument value and communicator.
 #include "../check.h"

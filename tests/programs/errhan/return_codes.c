@@ -1,6 +1,6 @@
 //# p: 1,2
 //# vp: 1,2,4
-//# isolate: image,none
+//# isolate: image,none,process
 //# compare: mpich
 //# expect: /ok on \d+ ranks/
 // With MPI_ERRORS_RETURN every wrong argument gives its error class, and the library still works.

@@ -1,6 +1,6 @@
 //# p: 1,2
 //# vp: 1,2
-//# isolate: image,none
+//# isolate: image,none,process
 //# compare: mpich
 //# expect: /ok on \d+ ranks/
 // Info objects: set, get, get_string, delete, dup, keys in order, long values, MPI_INFO_ENV.

@@ -1,6 +1,6 @@
 //# p: 1,2
 //# vp: 1,4,8
-//# isolate: image,none
+//# isolate: image,none,process
 //# compare: mpich
 //# expect: /ok on \d+ ranks/
 // Clocks: time, gettimeofday, clock_gettime, clock, MPI_Wtime and MPI_Wtick agree with each other and run forward.

@@ -1,6 +1,6 @@
 //# p: 1,2
 //# vp: 1,4,8
-//# isolate: image,none
+//# isolate: image,none,process
 //# compare: mpich
 //# expect: /ok on \d+ ranks/
 // Callbacks from libc into the rank: qsort (with an MPI call inside), qsort_r, bsearch, ftw-like walking, lfind.

@@ -1,5 +1,6 @@
 //# p: 2
 //# vp: 8
+//# isolate: image
 //# expect: /^<7 last>$/
 //# expect-not: /[^<]<|^[^<]|[^>]$/
 //# timeout: 30

@@ -1,7 +1,7 @@
 //# p: 1,2
 //# vp: 1,4,8,64
 //# switch: hop,reference
-//# isolate: image,none
+//# isolate: image,none,process
 //# flags: -O1 -frounding-math -lm
 //# compare: mpich
 //# expect: /ok on \d+ ranks/

@@ -1,6 +1,6 @@
 //# p: 1,2
 //# vp: 1,8
-//# isolate: image,none
+//# isolate: image,none,process
 //# lib: lib_functions.c
 //# flags: -rdynamic -lm -ldl
 //# compare: mpich

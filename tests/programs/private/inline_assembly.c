@@ -1,6 +1,6 @@
 //# p: 1,2
 //# vp: 1,8
-//# isolate: image,none
+//# isolate: image,none,process
 //# flags: -O2
 //# compare: mpich
 //# expect: /ok on \d+ ranks/

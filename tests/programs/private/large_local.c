@@ -1,6 +1,6 @@
 //# p: 1
 //# vp: 1,4
-//# isolate: image,none
+//# isolate: image,none,process
 //# compare: mpich
 //# expect: /ok on \d+ ranks/
 // Local arrays of 600 KiB used from their far end first, as Fortran codes do.

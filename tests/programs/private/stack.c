@@ -1,6 +1,6 @@
 //# p: 1,2
 //# vp: 1,4,8,64
-//# isolate: image,none
+//# isolate: image,none,process
 //# compare: mpich
 //# expect: /ok on \d+ ranks/
 // Half a mebibyte of stack in use across switches: recursion, alloca and variable-length arrays keep their contents.

@@ -1,6 +1,6 @@
 //# p: 1,2
 //# vp: 1,8
-//# isolate: image,none
+//# isolate: image,none,process
 //# lib: lib_weak.c
 //# compare: mpich
 //# expect: /ok on \d+ ranks/

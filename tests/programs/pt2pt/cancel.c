@@ -1,6 +1,6 @@
 //# p: 1,2
 //# vp: 1,2,4
-//# isolate: image,none
+//# isolate: image,none,process
 //# compare: mpich
 //# expect: /ok on \d+ ranks/
 // A posted receive is cancelled; what would have matched it goes to the next receive. Freed requests complete.

@@ -1,6 +1,6 @@
 //# p: 1,2
 //# vp: 2,4,8
-//# isolate: image,none
+//# isolate: image,none,process
 //# compare: mpich
 //# expect: /ok on \d+ ranks/
 // The same source and tag on two communicators: messages do not cross, whatever the order of the receives.

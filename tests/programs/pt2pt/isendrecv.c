@@ -1,6 +1,6 @@
 //# p: 1,2
 //# vp: 1,2,4,8
-//# isolate: image,none
+//# isolate: image,none,process
 //# expect: /ok on \d+ ranks/
 // Isendrecv and Isendrecv_replace (MPI 4.0): several in flight at once.
 #include "../check.h"

@@ -1,6 +1,6 @@
 //# p: 1,2
 //# vp: 2,4
-//# isolate: image,none
+//# isolate: image,none,process
 //# compare: mpich
 //# expect: /ok on \d+ ranks/
 // Messages of 8 MiB and more, contiguous and strided, in both directions at once, eager limits crossed.

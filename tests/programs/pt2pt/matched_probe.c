@@ -1,6 +1,6 @@
 //# p: 1,2
 //# vp: 1,2,4,8
-//# isolate: image,none
+//# isolate: image,none,process
 //# compare: mpich
 //# expect: /ok on \d+ ranks/
 // Mprobe, Improbe, Mrecv, Imrecv: a matched message is nobody else's, and order among the others is kept.

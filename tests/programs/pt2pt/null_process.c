@@ -1,6 +1,6 @@
 //# p: 1,2
 //# vp: 1,2,4
-//# isolate: image,none
+//# isolate: image,none,process
 //# expect: /ok on \d+ ranks/
 // MPI_PROC_NULL in every point-to-point call: complete at once, nothing moves, the status says so.
 #include "../check.h"

@@ -1,6 +1,6 @@
 //# p: 1,2
 //# vp: 2,4,8,32
-//# isolate: image,none
+//# isolate: image,none,process
 //# compare: mpich
 //# expect: /ok on \d+ ranks/
 // Messages between two ranks do not overtake each other: same tag, mixed tags, mixed sizes, wildcards, posted before and after.

@@ -1,6 +1,6 @@
 //# p: 1,2
 //# vp: 2,4
-//# isolate: image,none
+//# isolate: image,none,process
 //# compare: mpich
 //# expect: /ok on \d+ ranks/
 // Persistent sends of large messages: each round's data arrive, although the next round overwrites the buffer.

@@ -1,6 +1,6 @@
 //# p: 1,2
 //# vp: 2,4,8,32
-//# isolate: image,none
+//# isolate: image,none,process
 //# compare: mpich
 //# expect: /ok on \d+ ranks/
 // Probe and Iprobe tell source, tag and length of the message that the next receive gets.

@@ -1,7 +1,7 @@
 //# p: 1,2
 //# vp: 1,2,4,8,64
 //# switch: hop,reference
-//# isolate: image,none
+//# isolate: image,none,process
 //# compare: mpich
 //# expect: /ok on \d+ ranks/
 // A token goes round the ring; every size from nothing to 1 MiB; tags and sources in the status.

@@ -1,6 +1,6 @@
 //# p: 1,2
 //# vp: 1,2,8
-//# isolate: image,none
+//# isolate: image,none,process
 //# compare: mpich
 //# expect: /ok on \d+ ranks/
 // Messages of a rank to itself, in MPI_COMM_WORLD and MPI_COMM_SELF, small and large, posted early and late.

@@ -1,6 +1,6 @@
 //# p: 1,2
 //# vp: 2,4
-//# isolate: image,none
+//# isolate: image,none,process
 //# compare: mpich
 //# expect: /ok on \d+ ranks/
 // Get_elements and Get_count of partial derived types; MPI_STATUS_IGNORE everywhere; Status_set_* accessors.

@@ -1,6 +1,6 @@
 //# p: 1,2
 //# vp: 2,4
-//# isolate: image,none
+//# isolate: image,none,process
 //# compare: mpich
 //# expect: /ok on \d+ ranks/
 // MPI_ERR_TRUNCATE with MPI_ERRORS_RETURN: the prefix arrives, nothing behind the buffer is touched, later messages are whole.

@@ -1,6 +1,6 @@
 //# p: 1,2
 //# vp: 2,4,16
-//# isolate: image,none
+//# isolate: image,none,process
 //# compare: mpich
 //# expect: /ok on \d+ ranks/
 // Thousands of messages arrive before any receive is posted, then are received from the last tag to the first.

@@ -1,6 +1,6 @@
 //# p: 1,2
 //# vp: 1,4,8,64
-//# isolate: image,none
+//# isolate: image,none,process
 //# compare: mpich
 //# expect: /ok on \d+ ranks/
 // MPI_ANY_SOURCE and MPI_ANY_TAG: everything arrives exactly once, with its true source and tag.

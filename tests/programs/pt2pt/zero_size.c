@@ -1,6 +1,6 @@
 //# p: 1,2
 //# vp: 1,2,8
-//# isolate: image,none
+//# isolate: image,none,process
 //# compare: mpich
 //# expect: /ok on \d+ ranks/
 // Messages of no elements: of every datatype, with null buffers, matched and ordered like others.

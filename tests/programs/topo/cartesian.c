@@ -1,6 +1,6 @@
 //# p: 1,2
 //# vp: 1,2,4,6,8,64
-//# isolate: image,none
+//# isolate: image,none,process
 //# compare: mpich
 //# expect: /ok on \d+ ranks/
 //# fabric: yes

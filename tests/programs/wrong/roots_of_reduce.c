@@ -1,3 +1,4 @@
+//# isolate: image
 //# p: 1,2
 //# vp: 4
 //# exit: nonzero

@@ -1,3 +1,4 @@
+//# isolate: image
 //# p: 1
 //# vp: 2
 //# lib: lib_unresolved.c -Wl,-z,now

@@ -1,4 +1,4 @@
-//! A worker on this host: its start, and the sweeping up after it.
+//! A process of the job on this host, a worker or a rank that is a process: its start, and the sweeping up after it.
 //!
 //! ```text
 //! launcher ── fork ──► worker     (same process group, same stdout and stderr; stdin is process 0's)
@@ -22,21 +22,27 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-/// What is started: the worker's file, the program, its arguments, and variables to set.
+/// What is started.
 pub struct Start<'a> {
-    pub worker: &'a Path,
-    pub program: &'a Path,
+    pub file: &'a Path,
+    /// The name that it believes to have.
+    pub name: &'a OsStr,
     pub arguments: &'a [OsString],
-    pub variables: &'a [(&'a OsStr, &'a OsStr)],
+    /// Set for it.
+    pub variables: &'a [(OsString, OsString)],
+    /// `None`: where the launcher is.
+    pub folder: Option<&'a Path>,
     pub reads_stdin: bool,
     /// It uses the launcher's connection to the process manager.
     pub is_managed: bool,
+    /// The launcher reads what it writes.
+    pub piped: bool,
 }
 
-/// Starts a worker.
+/// Starts a process.
 pub fn start(what: &Start<'_>, signals: &Signals) -> io::Result<Child> {
-    let mut command = Command::new(what.worker);
-    command.arg0("ampi-worker").arg(what.program).args(what.arguments);
+    let mut command = Command::new(what.file);
+    command.arg0(what.name).args(what.arguments);
     if what.is_managed {
         hand_on_the_connection(&mut command);
     } else {
@@ -44,7 +50,13 @@ pub fn start(what: &Start<'_>, signals: &Signals) -> io::Result<Child> {
             command.env_remove(name);
         }
     }
-    command.envs(what.variables.iter().copied());
+    command.envs(what.variables.iter().map(|(name, value)| (name, value)));
+    if let Some(folder) = what.folder {
+        command.current_dir(folder);
+    }
+    if what.piped {
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    }
     if !what.reads_stdin {
         command.stdin(Stdio::null());
     }

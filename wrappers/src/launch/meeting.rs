@@ -10,6 +10,7 @@
 //! 2. Processes on this host use an address of other hosts too, when there are some: the others shall reach them where the server
 //!    sees them.
 //! 3. Who is silent is not lost when all processes are here: the kernel tells of their death, and a stopped job may go on.
+//! 4. Workers come at once or never; ranks that are processes of their own come when they call `MPI_Init`, which may be late.
 
 use super::Refusal;
 use ampi_core::wire::bootstrap::{Limits, OnMismatch, Plan, Server};
@@ -36,8 +37,12 @@ impl Meeting {
     }
 }
 
-/// Opens the server for `processes`; `reached`: the hosts that are not this one, and how they reach it.
-pub fn open(processes: usize, reached: &[(usize, IpAddr)]) -> Result<(Server, Meeting), Refusal> {
+/// Opens the server for `processes`; `reached`: the hosts that are not this one, and how they reach it. `direct`: rule 4.
+pub fn open(
+    processes: usize,
+    reached: &[(usize, IpAddr)],
+    direct: bool,
+) -> Result<(Server, Meeting), Refusal> {
     let failed = |e: ampi_core::error::Error| Refusal { code: 1, why: e.to_string() };
     let secret = Secret::random().map_err(failed)?;
     let address = match reached {
@@ -51,7 +56,8 @@ pub fn open(processes: usize, reached: &[(usize, IpAddr)]) -> Result<(Server, Me
         _ => Address::any_port(Ipv4Addr::UNSPECIFIED.into()),
     };
     let silence = if reached.is_empty() { Duration::MAX } else { Limits::default().silence };
-    let limits = Limits { silence, ..Limits::default() };
+    let gather = if direct { Duration::MAX } else { Limits::default().gather };
+    let limits = Limits { silence, gather, ..Limits::default() };
     let plan = Plan { processes: processes as u32, on_mismatch: OnMismatch::Tell, limits };
     let server = Server::bind(&address, secret.clone(), plan).map_err(failed)?;
     let bound = server.address().clone();
@@ -97,24 +103,24 @@ mod tests {
 
     #[test]
     fn processes_of_one_host_meet_at_a_name() {
-        let (server, meeting) = open(2, &[]).unwrap();
+        let (server, meeting) = open(2, &[], false).unwrap();
         assert!(meeting.address(0).starts_with("unix:@ampi-"), "{}", meeting.address(0));
         assert_eq!(meeting.address(0), server.address().to_string());
-        assert_ne!(open(2, &[]).unwrap().1.address(0), meeting.address(0));
+        assert_ne!(open(2, &[], false).unwrap().1.address(0), meeting.address(0));
     }
 
     #[test]
     fn each_host_is_told_the_address_that_it_can_reach() {
         let far = [(1, "10.0.0.1".parse().unwrap()), (3, "10.9.0.1".parse().unwrap())];
-        let (server, meeting) = open(4, &far).unwrap();
+        let (server, meeting) = open(4, &far, false).unwrap();
         let Address::Tcp(at) = server.address() else { panic!("{}", server.address()) };
         assert!(at.ip().is_unspecified());
         for (host, ip) in [(0, "10.0.0.1"), (1, "10.0.0.1"), (2, "10.0.0.1"), (3, "10.9.0.1")] {
             assert_eq!(meeting.address(host), format!("tcp:{ip}:{}", at.port()));
         }
-        let (_, six) = open(2, &[(0, "fe80::1".parse().unwrap())]).unwrap_or_else(|r| {
+        let (_, six) = open(2, &[(0, "fe80::1".parse().unwrap())], true).unwrap_or_else(|r| {
             println!("no IPv6 here: {}", r.why);
-            open(2, &far).unwrap()
+            open(2, &far, false).unwrap()
         });
         assert!(six.address(0).starts_with("tcp:"));
     }

@@ -13,15 +13,19 @@
 //! * [`size`], [`plan`]: what was asked for, as a job: how many ranks, on how many PEs, in how many processes;
 //! * [`start`]: from there to a running job; [`meeting`]: where its processes meet;
 //! * [`under`]: as one of several tasks of another launcher;
+//! * [`direct`]: ranks that are processes of their own; [`output`], [`lines`]: what they and other hosts write;
 //! * [`child`]: a worker on this host; [`remote`]: processes on other hosts;
 //! * [`run`]: the running job until its end; [`signals`]: the signals that the launcher fetches;
 //! * [`help`]: `--help`, printed from the table.
 
 pub mod child;
+pub mod direct;
 pub mod help;
 pub mod hosts;
+pub mod lines;
 pub mod meeting;
 pub mod options;
+pub mod output;
 pub mod place;
 pub mod plan;
 pub mod program;
@@ -37,8 +41,10 @@ pub mod words;
 use crate::layout::Layout;
 use crate::say::{self, err, out};
 use crate::{ABI_VERSION, MPI_VERSION, VERSION};
+use ampi_core::job::Isolate;
+use output::Output;
 use signals::Signals;
-use start::Setting;
+use start::{Runs, Setting};
 use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -85,12 +91,16 @@ fn run(args: &[OsString]) -> Result<u8, Refusal> {
         out!("ampirun (Adaptive MPI in Rust) {VERSION}, MPI {MPI_VERSION}, ABI {ABI_VERSION}");
         return Ok(0);
     }
+    let mut several = Vec::new();
     if sections.len() > 1 || request.config.is_some() {
-        let mut programs = programs::read(args, &|path| std::fs::read_to_string(path))?;
-        if programs.len() > 1 {
-            return Err(Refusal::usage("several programs in one job are not in this version"));
-        }
-        request = programs.remove(0).request;
+        several = programs::read(args, &|path| std::fs::read_to_string(path))?;
+        request = match several.as_slice() {
+            [_, _, ..] => programs::together(&several),
+            _ => several.remove(0).request,
+        };
+    }
+    if several.len() > 1 && request.isolate == Some(Isolate::None) {
+        return Err(Refusal::usage("--isolate=none: ranks of several programs cannot share one copy"));
     }
     let Some(name) = request.program.clone() else {
         say::remark(format_args!("{}", help::usage()));
@@ -106,6 +116,7 @@ fn run(args: &[OsString]) -> Result<u8, Refusal> {
             nodes: None,
             pes_per_process: None,
             processes_per: None,
+            isolate: None,
             ..request
         };
     }
@@ -119,12 +130,28 @@ fn run(args: &[OsString]) -> Result<u8, Refusal> {
         .map_err(|e| Refusal { code: 1, why: format!("cannot find my installation: {e}") })?;
     let signals =
         Signals::block().map_err(|e| Refusal { code: 1, why: format!("cannot block signals: {e}") })?;
-    let setting = Setting { request: &request, layout: &layout, signals: &signals, here: &here, since };
-    let program = program::find(&name, std::env::var_os("PATH"));
+    let output = Output::new(&request, &here)?;
+    let setting = Setting {
+        request: &request,
+        layout: &layout,
+        signals: &signals,
+        output: &output,
+        here: &here,
+        since,
+    };
+    let path = std::env::var_os("PATH");
+    let runs = match several.is_empty() {
+        true => program::find(&name, path).map(|file| Runs { file, programs: Vec::new() }),
+        false => programs::described(&several, &here, &|name, folder| match folder {
+            Some(folder) => program::find_in(folder, name, path.clone()),
+            None => program::find(name, path.clone()),
+        })
+        .map(|programs| Runs { file: programs[0].path.clone(), programs }),
+    };
     if !request.explain
         && let Some(client) = under::task(&request, &start::variable)?
     {
-        return under::run(&setting, client, program);
+        return under::run(&setting, client, runs);
     }
-    start::run(&setting, &program?)
+    start::run(&setting, &runs?)
 }

@@ -219,7 +219,7 @@ pub const OPTIONS: &[Opt] = &[
         &["FILE"],
         Act::ConfigFile,
         Group::Hosts,
-        "options and program from a file; several programs in one job are not in this version",
+        "options and programs from a file, a program on each line; the same as with : between them",
     ),
     opt(
         &["+mapping", "-mapping"],
@@ -233,7 +233,8 @@ pub const OPTIONS: &[Opt] = &[
         &["HOW"],
         Act::Isolate,
         Group::Ranks,
-        "image: every rank has its own globals; none: all ranks share them",
+        "image: every rank has its own globals; process: it is a process of its own (for any program: Python, scripts, other MPIs' \
+         programs of the standard ABI); none: all ranks share globals",
     ),
     opt(
         &["--stack-size", "+tcharm_stacksize", "+stacksize"],

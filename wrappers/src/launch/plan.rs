@@ -7,7 +7,7 @@ use super::place::{Host, Placement, spread};
 use super::run::Limit;
 use super::size::{Size, count, size};
 use super::words::{Request, seconds};
-use ampi_core::job::{Bind, JobSpec, Mapping, Transport};
+use ampi_core::job::{Bind, Isolate, JobSpec, Mapping, Transport};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
@@ -43,6 +43,7 @@ pub fn plan(
     here: &Path,
     variable: &dyn Fn(&str) -> Option<OsString>,
 ) -> Result<Plan, Refusal> {
+    let own_processes = request.isolate == Some(Isolate::Process);
     let Size { ranks, wish, hosts: used, notes: told, remarks } = size(request, hosts)?;
     let placement = spread::spread(hosts[..used].to_vec(), &wish)?;
     let mut notes: Vec<String> =
@@ -52,11 +53,22 @@ pub fn plan(
             notes.push(format!("the variable {} is not set, so it cannot be handed on", name.display()));
         }
     }
+    if own_processes && request.stack_bytes.is_some() {
+        notes.push("--stack-size: with --isolate=process the limit of the shell counts (ulimit -s)".into());
+    }
     let processes = placement.processes.len();
     let transport = request.transport.clone().unwrap_or_default();
     let apart = placement.processes.iter().any(|p| p.host != placement.processes[0].host);
     if transport == Transport::Shm && apart {
         return Err(Refusal::usage("--transport shm: processes on several hosts cannot share memory"));
+    }
+    let mapping = mapping(request.mapping.as_deref(), here)?;
+    if let (true, Mapping::File(map)) = (own_processes, &mapping) {
+        let why = format!(
+            "+mapping {}: with --isolate=process each rank is a process, and has no other place",
+            map.display()
+        );
+        return Err(Refusal::usage(why));
     }
     let first = &placement.processes[0];
     let room = placement.hosts[first.host].cores.unwrap_or(usize::MAX);
@@ -66,13 +78,17 @@ pub fn plan(
         ranks,
         processes,
         transport,
-        mapping: mapping(request.mapping.as_deref(), here)?,
+        mapping,
         isolate: request.isolate.unwrap_or(defaults.isolate),
         stack_bytes: request.stack_bytes.unwrap_or(defaults.stack_bytes),
         deadlock: request.deadlock.unwrap_or(defaults.deadlock),
         tag_output: request.tag_output,
         output_filename: request.output_filename.as_ref().map(|name| here.join(name)),
-        bind: if request.no_bind || (processes == 1 && first.pes > room) { Bind::None } else { Bind::Core },
+        bind: if request.no_bind || own_processes || (processes == 1 && first.pes > room) {
+            Bind::None
+        } else {
+            Bind::Core
+        },
         verbose: request.verbose,
         explain: request.explain,
         report_bindings: request.report_bindings,
@@ -185,6 +201,19 @@ mod tests {
         assert!(crowded.notes.is_empty());
         let free = make("+p 4 ++ppn 2 --no-bind a", 8).unwrap().spec(1);
         assert_eq!((free.bind, free.cores), (Bind::None, vec![]));
+    }
+
+    #[test]
+    fn ranks_that_are_processes_are_bound_by_nobody() {
+        let plan = make("--isolate=process -n 2 a", 4).unwrap();
+        let spec = plan.spec(1);
+        assert_eq!((spec.process, spec.processes, spec.pes, spec.first_pe), (1, 2, 1, 1));
+        assert_eq!((spec.isolate, spec.bind, spec.cores.len()), (Isolate::Process, Bind::None, 0));
+        assert_eq!(make("--isolate=process -n 1 a", 4).unwrap().spec(0).bind, Bind::None);
+        let notes = make("--isolate=process --stack-size 1M a", 4).unwrap().notes;
+        assert!(notes.iter().any(|n| n.contains("ulimit -s")), "{notes:?}");
+        let why = make("--isolate=process +mapping /etc/passwd a", 4).unwrap_err().why;
+        assert!(why.contains("each rank is a process"), "{why}");
     }
 
     #[test]

@@ -6,6 +6,17 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+/// The same for a program that runs in another folder than the launcher, from which names with a slash count.
+pub fn find_in(folder: &Path, name: &OsStr, path: Option<OsString>) -> Result<PathBuf, Refusal> {
+    if !folder.is_dir() {
+        return Err(Refusal::usage(format!("there is no folder {}", folder.display())));
+    }
+    match name.as_bytes().contains(&b'/') {
+        true => find(folder.join(name).as_os_str(), None),
+        false => find(name, path).map(|file| std::path::absolute(&file).unwrap_or(file)),
+    }
+}
+
 /// The file to run; exit code 127 when there is none, 126 when it cannot be run, as shells have it.
 pub fn find(name: &OsStr, path: Option<OsString>) -> Result<PathBuf, Refusal> {
     if name.as_bytes().contains(&b'/') {
@@ -65,5 +76,15 @@ mod tests {
             assert_eq!(refusal.code, code, "{name}: {}", refusal.why);
         }
         assert_eq!(find(OsStr::new("passwd"), Some("/etc".into())).unwrap_err().code, 126);
+    }
+
+    #[test]
+    fn folders_of_programs_count_for_names_with_a_slash() {
+        let look =
+            |folder: &str, name: &str| find_in(Path::new(folder), OsStr::new(name), Some("/bin".into()));
+        assert_eq!(look("/bin", "./sh"), Ok("/bin/./sh".into()));
+        assert_eq!(look("/", "sh"), Ok("/bin/sh".into()));
+        assert_eq!(look("/etc", "./sh").unwrap_err().code, 127);
+        assert!(look("/nowhere", "sh").unwrap_err().why.contains("no folder /nowhere"));
     }
 }

@@ -85,23 +85,40 @@ fn read_file(source: &str, text: &str, before: &[OsString]) -> Result<Vec<Progra
     programs(&parts)
 }
 
-/// The programs as the worker has to know them; `find` says which file a name means.
-pub fn described(
-    programs: &[Program],
-    find: &dyn Fn(&OsStr) -> Result<PathBuf, Refusal>,
-) -> Result<Vec<job::Program>, Refusal> {
+/// Says which file a name means, in a folder or (`None`) where the launcher is.
+pub type Finder<'a> = dyn Fn(&OsStr, Option<&Path>) -> Result<PathBuf, Refusal> + 'a;
+
+/// The programs as the worker has to know them. `here`: what their folders are relative to; `find`: which files their names mean.
+pub fn described(programs: &[Program], here: &Path, find: &Finder<'_>) -> Result<Vec<job::Program>, Refusal> {
     let described = programs.iter().map(|program| {
         let set =
             program.request.exports.iter().filter_map(|(name, value)| Some((name.clone(), value.clone()?)));
+        let folder = program.request.folder.as_ref().map(|folder| here.join(folder));
         Ok(job::Program {
             ranks: program.ranks.len(),
-            path: find(&program.name)?,
+            path: find(&program.name, folder.as_deref())?,
             arguments: program.arguments.clone(),
             variables: set.collect(),
-            folder: program.request.folder.clone(),
+            folder,
         })
     });
     described.collect()
+}
+
+/// What several programs ask for together: all that concerns the job, and the number of ranks. `-n P +vp N` of the first one
+/// are N ranks of it and P PEs of the job.
+pub fn together(programs: &[Program]) -> Request {
+    let first = &programs[0].request;
+    let handed_on =
+        |p: &Program| p.request.exports.iter().filter(|(_, v)| v.is_none()).cloned().collect::<Vec<_>>();
+    Request {
+        ranks: programs.last().map(|last| last.ranks.end),
+        processes: first.processes.filter(|_| first.ranks.is_some()),
+        exports: programs.iter().flat_map(handed_on).collect(),
+        folder: None,
+        notes: programs.iter().flat_map(|p| p.request.notes.clone()).collect(),
+        ..first.clone()
+    }
 }
 
 fn programs(parts: &[Vec<OsString>]) -> Result<Vec<Program>, Refusal> {
@@ -314,9 +331,9 @@ mod tests {
 
     #[test]
     fn programs_as_the_worker_reads_them() {
-        let all = read(&words("-n 2 -x A=b=c -x HOME ./a x y : --wdir /tmp b")).unwrap();
-        let find = |name: &OsStr| Ok(PathBuf::from("/bin").join(name));
-        let described = described(&all, &find).unwrap();
+        let all = read(&words("-n 2 -x A=b=c -x HOME ./a x y : --wdir tmp b")).unwrap();
+        let find = |name: &OsStr, folder: Option<&Path>| Ok(folder.unwrap_or(Path::new("/bin")).join(name));
+        let described = described(&all, Path::new("/"), &find).unwrap();
         let expected = [
             job::Program {
                 ranks: 2,
@@ -327,7 +344,7 @@ mod tests {
             },
             job::Program {
                 ranks: 1,
-                path: "/bin/b".into(),
+                path: "/tmp/b".into(),
                 folder: Some("/tmp".into()),
                 ..Default::default()
             },
@@ -335,6 +352,12 @@ mod tests {
         assert_eq!(described, expected);
         let spec = job::JobSpec { ranks: 3, programs: described, ..Default::default() };
         assert_eq!(job::JobSpec::parse(&spec.to_env()), Ok(spec));
+        let whole = together(&all);
+        assert_eq!((whole.ranks, whole.processes, whole.folder), (Some(3), None, None));
+        assert_eq!(whole.exports, [("HOME".into(), None)]);
+        let whole = together(&read(&words("-n 2 +vp 5 --timeout 9 a : -n 3 b")).unwrap());
+        assert_eq!((whole.ranks, whole.processes), (Some(8), Some(2)));
+        assert!(whole.timeout.is_some());
     }
 
     #[test]

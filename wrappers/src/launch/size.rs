@@ -24,11 +24,12 @@
 //! 1. PEs that nobody asked for are never more than ranks; PEs that somebody asked for neither, which is told. With `++ppn` a
 //!    process is not cut: the last one may have PEs without ranks.
 //! 2. A process has at most [`PES_MAX`] PEs: more that nobody asked for are cut down, others refused.
+//! 3. With `--isolate=process` each rank is a process with one PE: the number of PEs is that of the ranks, where both are given.
 
 use super::Refusal;
 use super::place::{Host, Wish, spread};
 use super::words::Request;
-use ampi_core::job::PES_MAX;
+use ampi_core::job::{Isolate, PES_MAX};
 
 /// The answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,6 +79,8 @@ struct Asked {
     pes: Option<usize>,
     pes_per_process: Option<usize>,
     per: Option<(spread::Per, usize)>,
+    /// Each rank is a process.
+    apart: bool,
 }
 
 impl Asked {
@@ -109,7 +112,13 @@ impl Asked {
                 "{p} PEs are no whole number of processes of {size} PEs (++ppn {size})"
             )));
         }
-        Ok(Asked { ranks, pes, pes_per_process: size, per: request.processes_per })
+        let per = request.processes_per;
+        if request.isolate == Some(Isolate::Process) {
+            // Rule 3.
+            let ranks = ranks.or(pes);
+            return Ok(Asked { ranks, pes: ranks, pes_per_process: Some(1), per, apart: true });
+        }
+        Ok(Asked { ranks, pes, pes_per_process: size, per, apart: false })
     }
 }
 
@@ -171,7 +180,7 @@ fn per_host(asked: &Asked, each: usize, hosts: &[Host]) -> Result<Size, Refusal>
     if most > each {
         remarks.push(format!("-ppn {each}: {ranks} ranks on {} are {most} on each", count(used, "host")));
     }
-    let pes = match asked.pes {
+    let pes = match asked.pes.or(asked.apart.then_some(ranks)) {
         Some(pes) if pes % used == 0 => (pes / used).min(most),
         Some(pes) => {
             return Err(Refusal::usage(format!(
@@ -316,6 +325,30 @@ mod tests {
             ),
         ] {
             assert_eq!(told(line, &list(hosts)), expected, "{hosts} {line}");
+        }
+    }
+
+    #[test]
+    fn ranks_may_be_processes() {
+        let list = |text| host::list("--host", text).unwrap();
+        for (line, expected) in [
+            ("", "4: 1@0 1@0 1@0 1@0"),
+            ("-n 6", "6: 1@0 1@0 1@0 1@0 1@0 1@0"),
+            ("+p 1 +vp 3", "3: 1@0 1@0 1@0"),
+            ("-n 1 +vp 2", "2: 1@0 1@0"),
+            ("+p 2", "2: 1@0 1@0"),
+            ("--procs-per-host 2", "2: 1@0 1@0"),
+        ] {
+            assert_eq!(told(&format!("--isolate=process {line}"), &here(4)), expected, "{line}");
+        }
+        for (hosts, line, expected) in [
+            ("h1:2,h2:3", "", "5: 1@0 1@0 1@1 1@1 1@1"),
+            ("h1:2,h2:3", "-n 3", "3: 1@0 1@0 1@1"),
+            ("h1:1,h2:1", "-n 4", "4: 1@0 1@0 1@1 1@1"),
+            ("h1:1,h2:1", "-ppn 2", "4: 1@0 1@0 1@1 1@1"),
+            ("h1:4,h2:4", "-ppn 2 -n 2", "2: 1@0 1@0"),
+        ] {
+            assert_eq!(told(&format!("--isolate=process {line}"), &list(hosts)), expected, "{hosts} {line}");
         }
     }
 

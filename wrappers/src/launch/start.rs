@@ -4,15 +4,18 @@
 //! hosts ─ agents on other hosts say how many cores they have ─ plan
 //!   └─ one process here:     its worker, nothing else
 //!   └─ several processes:    server and secret ─ workers here by fork, others by their host's agent
+//!                            (with --isolate=process the ranks themselves)
 //! ```
 
 use super::child::{self, Start};
+use super::direct::{self, Direct};
 use super::hosts::{self, Hosts};
 use super::meeting::{self, Meeting};
+use super::output::Output;
 use super::place::Host;
 use super::plan::{self, Plan};
 use super::remote::fleet::START_LIMIT;
-use super::remote::{self, Fleet, Order, Outlet, order};
+use super::remote::{self, Fleet, Order, order};
 use super::run::verdict::Cause;
 use super::run::{Member, Place, Running, wake};
 use super::signals::{ENDING, Signals};
@@ -20,52 +23,88 @@ use super::words::Request;
 use super::{Refusal, size};
 use crate::layout::Layout;
 use crate::say::err;
-use ampi_core::job::{self, JobSpec, Transport};
+use ampi_core::job::{self, Isolate, JobSpec, Transport};
 use ampi_core::wire::bootstrap::host_name;
 use ampi_core::wire::secret::Secret;
-use std::ffi::{OsStr, OsString};
-use std::io::{self, Write};
+use std::ffi::OsString;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Instant;
+
+/// What a job runs.
+pub struct Runs {
+    /// The program, or the first of several.
+    pub file: PathBuf,
+    /// If there are several.
+    pub programs: Vec<job::Program>,
+}
 
 /// What all ways of starting a job need.
 pub struct Setting<'a> {
     pub request: &'a Request,
     pub layout: &'a Layout,
     pub signals: &'a Signals,
+    pub output: &'a Output,
     /// Where the command was given: what relative names of files are relative to.
     pub here: &'a Path,
     pub since: Instant,
 }
 
 impl Setting<'_> {
-    /// A worker on this host, for the file `program`.
+    /// A process of the job on this host: a worker, or the rank itself.
     pub fn start_here(
         &self,
-        program: &Path,
+        runs: &Runs,
         spec: &JobSpec,
         secret: Option<&Secret>,
     ) -> Result<std::process::Child, Refusal> {
-        let worker = self.layout.worker();
-        let (job, secret) = (spec.to_env(), secret.map(Secret::to_hex));
-        let set = self.request.exports.iter().filter_map(|(name, value)| Some((&**name, value.as_deref()?)));
-        let mut variables: Vec<(&OsStr, &OsStr)> = set.collect();
-        variables.push((job::VARIABLE.as_ref(), job.as_ref()));
-        if let Some(secret) = &secret {
-            variables.push((job::SECRET.as_ref(), secret.as_ref()));
+        let order::Start { path, words, mut environment, folder, .. } = self.order(runs, spec);
+        if let Some(secret) = secret {
+            environment.push((job::SECRET.into(), secret.to_hex().into()));
         }
         let start = Start {
-            worker: &worker,
-            program,
-            arguments: &self.request.program_args,
-            variables: &variables,
+            file: &path,
+            name: &words[0],
+            arguments: &words[1..],
+            variables: &environment,
+            folder: folder.as_deref(),
             reads_stdin: spec.process == 0 && !self.request.no_stdin,
             is_managed: matches!(spec.transport, Transport::Host(_)),
+            piped: self.output.marked,
         };
+        let code = if spec.isolate == Isolate::Process { 126 } else { 1 };
         child::start(&start, self.signals)
-            .map_err(|e| failed(format!("cannot start {}: {e}", worker.display())))
+            .map_err(|e| Refusal { code, why: format!("cannot start {}: {e}", path.display()) })
+    }
+
+    /// What is started for a process of the job, on whichever host.
+    fn order(&self, runs: &Runs, spec: &JobSpec) -> order::Start {
+        let process = spec.process as u32;
+        let described = (job::VARIABLE.into(), spec.to_env().into());
+        if spec.isolate == Isolate::Process {
+            let Direct { file, arguments, mut variables, folder } = direct::of_rank(self, runs, spec.process);
+            variables.push(described);
+            let words = [file.into()].into_iter().chain(arguments.iter().cloned()).collect();
+            return order::Start {
+                process,
+                path: file.into(),
+                words,
+                environment: variables,
+                folder: folder.cloned(),
+            };
+        }
+        let set =
+            self.request.exports.iter().filter_map(|(name, value)| Some((name.clone(), value.clone()?)));
+        // Several programs have their own.
+        let arguments = if runs.programs.is_empty() { &self.request.program_args[..] } else { &[] };
+        let words = [OsString::from("ampi-worker"), runs.file.clone().into()];
+        order::Start {
+            process,
+            path: self.layout.worker(),
+            words: words.into_iter().chain(arguments.iter().cloned()).collect(),
+            environment: set.chain([described]).collect(),
+            folder: None,
+        }
     }
 
     /// What is to be told before the start.
@@ -78,6 +117,7 @@ impl Setting<'_> {
     pub fn running(&self, plan: &Plan) -> Running<'_> {
         let mut running = Running::new(self.signals, plan.placement.processes.len(), plan.limit, self.since);
         running.verbose = self.request.verbose;
+        running.direct = plan.job.isolate == Isolate::Process;
         running
     }
 }
@@ -91,8 +131,8 @@ pub fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name)
 }
 
-/// Runs the job of the file `program` to its end and returns the exit code of the launcher.
-pub fn run(setting: &Setting<'_>, program: &Path) -> Result<u8, Refusal> {
+/// Runs the job to its end and returns the exit code of the launcher.
+pub fn run(setting: &Setting<'_>, runs: &Runs) -> Result<u8, Refusal> {
     let request = setting.request;
     let own = host_name();
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -115,7 +155,7 @@ pub fn run(setting: &Setting<'_>, program: &Path) -> Result<u8, Refusal> {
     let mut plan = plan::plan(request, &list, setting.here, &variable)?;
     plan.notes.splice(0..0, notes.into_iter().filter(|_| request.verbose));
     setting.tell(&plan);
-    let outcome = begin(setting, program, &plan, fleet, &own)?.finish();
+    let outcome = begin(setting, runs, &plan, fleet, &own)?.finish();
     let outcome = outcome.map_err(|e| failed(format!("cannot wait for the job: {e}")))?;
     Ok(outcome.code)
 }
@@ -135,7 +175,7 @@ fn call(
 ) -> Result<Called, Refusal> {
     let places: Vec<(usize, &Host)> = far.iter().map(|place| (*place, &list[*place])).collect();
     let agent = setting.layout.bin().join("ampirun");
-    let mut fleet = Fleet::call(&places, shell, &agent, &outlet())?;
+    let mut fleet = Fleet::call(&places, shell, &agent, &setting.output.outlet)?;
     let limit = plan::time_limit(setting.request, &variable)?.limit.unwrap_or(START_LIMIT).min(START_LIMIT);
     let until = Instant::now() + limit;
     while !fleet.gather()? {
@@ -152,22 +192,10 @@ fn call(
     Ok(Called::Fleet(fleet))
 }
 
-/// Output of other hosts becomes ours.
-fn outlet() -> Outlet {
-    Arc::new(|_, is_error, lines| {
-        if is_error {
-            return io::stderr().lock().write_all(lines);
-        }
-        let mut out = io::stdout().lock();
-        out.write_all(lines)?;
-        out.flush()
-    })
-}
-
 /// Starts all processes.
 fn begin<'a>(
     setting: &'a Setting<'_>,
-    program: &Path,
+    runs: &Runs,
     plan: &Plan,
     fleet: Option<Fleet>,
     own: &str,
@@ -185,14 +213,14 @@ fn begin<'a>(
                     meeting::address_towards(name, hello.from, &hello.host, own).map(|at| (*place, at))
                 })
                 .collect::<Result<Vec<(usize, IpAddr)>, Refusal>>()?;
-            let (server, meeting) = meeting::open(count, &reached)?;
+            let (server, meeting) = meeting::open(count, &reached, plan.job.isolate == Isolate::Process)?;
             (Some(server), Some(meeting))
         }
     };
     let spec = |number: usize| {
         let host = processes[number].host;
         let server = meeting.as_ref().map_or(String::new(), |m| m.address(host));
-        JobSpec { server, ..plan.spec(number) }
+        JobSpec { server, programs: runs.programs.clone(), ..plan.spec(number) }
     };
     child::adopt();
     let mut running = setting.running(plan);
@@ -200,7 +228,8 @@ fn begin<'a>(
     for (number, process) in processes.iter().enumerate() {
         let host = &plan.placement.hosts[process.host].name;
         let member = if here(process.host) {
-            let child = setting.start_here(program, &spec(number), meeting.as_ref().map(|m| &m.secret))?;
+            let mut child = setting.start_here(runs, &spec(number), meeting.as_ref().map(|m| &m.secret))?;
+            running.readers.extend(setting.output.read(number as u32, &mut child));
             Member::new(number as u32, Place::Here(child), own.into())
         } else {
             Member::new(number as u32, Place::OnHost(process.host), host.clone())
@@ -211,24 +240,12 @@ fn begin<'a>(
         let places: Vec<usize> = fleet.facts().iter().map(|(place, _)| *place).collect();
         for place in places {
             let numbers: Vec<usize> = (0..processes.len()).filter(|n| processes[*n].host == place).collect();
-            let starts =
-                numbers.iter().map(|number| far_start(setting, program, *number, &spec(*number))).collect();
+            let starts = numbers.iter().map(|number| setting.order(runs, &spec(*number))).collect();
             fleet.order(place, &order_of(setting, starts, meeting.as_ref())?)?;
         }
         running.fleet = Some(fleet);
     }
     Ok(running)
-}
-
-/// A worker on another host.
-fn far_start(setting: &Setting<'_>, program: &Path, number: usize, spec: &JobSpec) -> order::Start {
-    let words = [OsString::from("ampi-worker"), program.into()];
-    order::Start {
-        process: number as u32,
-        path: setting.layout.worker(),
-        words: words.into_iter().chain(setting.request.program_args.iter().cloned()).collect(),
-        environment: vec![(job::VARIABLE.into(), spec.to_env().into())],
-    }
 }
 
 /// All for one host; nothing for one without processes, whose agent then ends.

@@ -20,16 +20,15 @@
 use super::meeting::{self, Meeting};
 use super::place::{Host, Per};
 use super::run::{Ending, Member, Outcome, Place};
-use super::start::{Setting, variable};
+use super::start::{Runs, Setting, variable};
 use super::words::Request;
 use super::{Refusal, child, plan};
-use ampi_core::job::{Bind, JobSpec};
+use ampi_core::job::{Bind, Isolate, JobSpec};
 use ampi_core::pe::placement::allowed_cores;
 use ampi_core::pmi::{self, Client, Interface, Offer};
 use ampi_core::wire::bootstrap::{HostIdentity, Server, host_name};
 use ampi_core::wire::secret::Secret;
 use std::ffi::OsString;
-use std::path::PathBuf;
 use std::time::Duration;
 
 /// How long the last words may take to the user.
@@ -96,7 +95,7 @@ struct Task {
 }
 
 impl Task {
-    fn own(program: &Result<PathBuf, Refusal>) -> Result<Task, Refusal> {
+    fn own(runs: &Result<Runs, Refusal>) -> Result<Task, Refusal> {
         let HostIdentity { boot_id, pid_namespace, ipc_namespace } =
             HostIdentity::read().map_err(|e| failed(&e))?;
         Ok(Task {
@@ -104,7 +103,7 @@ impl Task {
             identity: format!("{boot_id} {pid_namespace} {ipc_namespace}"),
             cores: allowed_cores(),
             room: std::thread::available_parallelism().map_or(1, usize::from),
-            refusal: program.as_ref().err().map(|r| (r.code, r.why.clone())),
+            refusal: runs.as_ref().err().map(|r| (r.code, r.why.clone())),
         })
     }
 
@@ -132,13 +131,13 @@ impl Task {
     }
 }
 
-/// Runs this task's part of the job to its end and returns its exit code. `program`: the file, or why there is none.
+/// Runs this task's part of the job to its end and returns its exit code. `runs`: the programs, or why there are none.
 pub fn run(
     setting: &Setting<'_>,
     mut client: Box<dyn Client>,
-    program: Result<PathBuf, Refusal>,
+    runs: Result<Runs, Refusal>,
 ) -> Result<u8, Refusal> {
-    let result = take_part(setting, client.as_mut(), program);
+    let result = take_part(setting, client.as_mut(), runs);
     let failure = matches!(&result, Ok(Outcome { by: Ending::Failure, .. }) | Err(Failure::Here(_)));
     if failure {
         // Process managers may lose what was written just before the end that they are asked for.
@@ -182,17 +181,17 @@ impl From<ampi_core::error::Error> for Failure {
 fn take_part(
     setting: &Setting<'_>,
     client: &mut dyn Client,
-    program: Result<PathBuf, Refusal>,
+    runs: Result<Runs, Refusal>,
 ) -> Result<Outcome, Failure> {
     let (rank, size) = (client.rank(), client.size());
-    client.publish(TASK, Task::own(&program)?.to_text().as_bytes())?;
+    client.publish(TASK, Task::own(&runs)?.to_text().as_bytes())?;
     setting.signals.let_through(|| client.fence())?;
     let tasks = (0..size).map(|task| read_task(client, task)).collect::<Result<Vec<Task>, Refusal>>()?;
     if let Some(task) = tasks.iter().find(|t| t.refusal.is_some()) {
         let (code, why) = task.refusal.clone().unwrap_or_default();
         return Err(Failure::Everywhere(Refusal { code, why: format!("host {}: {why}", task.host) }));
     }
-    let program = program?;
+    let runs = runs?;
     let plan = make_plan(setting, client.name(), &tasks).map_err(Failure::Everywhere)?;
     if rank == 0 {
         setting.tell(&plan);
@@ -206,8 +205,8 @@ fn take_part(
     setting.signals.let_through(|| client.fence())?;
     let (secret, address) = read_invitation(client, rank)?;
     child::adopt();
-    let spec = JobSpec { server: address, ..plan.spec(rank) };
-    let worker = setting.start_here(&program, &spec, Some(&secret))?;
+    let spec = JobSpec { server: address, programs: runs.programs.clone(), ..plan.spec(rank) };
+    let worker = setting.start_here(&runs, &spec, Some(&secret))?;
     let mut running = setting.running(&plan);
     running.server = server;
     running.members.push(Member::new(rank as u32, Place::Here(worker), tasks[rank].host.clone()));
@@ -255,6 +254,12 @@ fn for_tasks(request: &Request, manager: &str) -> Result<Request, Refusal> {
             )));
         }
     }
+    if request.isolate == Some(Isolate::Process) {
+        return Err(Refusal::usage(format!(
+            "--isolate=process: ranks that are processes are started by ampirun itself, which {manager} has started once for each \
+             task; start it once (inside an allocation it finds the hosts), or leave the option out"
+        )));
+    }
     Ok(Request { processes_per: Some((Per::Host, 1)), ..request.clone() })
 }
 
@@ -291,7 +296,7 @@ fn open(tasks: &[Task]) -> Result<(Server, Meeting), Refusal> {
             Ok((number, meeting::address_towards(&task.host, None, &task.host, &tasks[0].host)?))
         })
         .collect::<Result<Vec<_>, Refusal>>()?;
-    meeting::open(tasks.len(), &reached)
+    meeting::open(tasks.len(), &reached, false)
 }
 
 /// The secret, the address of the server, and a line for each task that reaches it by another one.
@@ -384,6 +389,8 @@ mod tests {
 
     #[test]
     fn where_tasks_are_is_not_for_us_to_say() {
+        let why = told("--isolate=process", &[task("a", &[0])]);
+        assert!(why.contains("started by ampirun itself"), "{why}");
         for line in ["--host h1", "--hostfile F", "--procs-per-host 2", "-ppn 2"] {
             let why = told(line, &[task("a", &[0])]);
             assert!(why.contains("decided by who started the tasks (PMI-1)"), "{line}: {why}");

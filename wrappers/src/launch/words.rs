@@ -228,10 +228,8 @@ impl Request {
                 self.isolate = Some(match value().as_str() {
                     "image" => Isolate::Image,
                     "none" => Isolate::None,
-                    "process" => {
-                        return Err(not_in_this_version(word, "one operating-system process per rank is"));
-                    }
-                    _ => return none_of("image, none"),
+                    "process" => Isolate::Process,
+                    _ => return none_of("image, process, none"),
                 })
             }
             Act::StackSize => self.stack_bytes = Some(size(word, &value())?),
@@ -451,8 +449,7 @@ mod tests {
             ("+p 0 a", "+p: 0 is not possible"),
             ("+vp many a", "+vp: many is not a whole number"),
             ("a +vp x", "leaves it to the program"),
-            ("--isolate=thread a", "thread is none of image, none"),
-            ("--isolate process a", "not in this version"),
+            ("--isolate=thread a", "thread is none of image, process, none"),
             ("-x -n 2 a", "-x wants a value, but the option -n follows"),
             ("--wdir --np 2 a", "but the option --np follows (if that is meant: --wdir=--np)"),
             ("-genv -n A a", "-genv wants two values, but the option -n follows"),

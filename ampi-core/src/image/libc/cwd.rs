@@ -13,10 +13,14 @@
 #![allow(clippy::missing_safety_doc, clippy::new_without_default)]
 
 use super::rank;
+use crate::error::{Error, Result};
 use crate::image::guest::Guest;
 use ::libc::mode_t;
 use std::ffi::{c_char, c_int};
 use std::io::Write;
+use std::os::fd::IntoRawFd;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 use std::ptr::null_mut;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, Ordering};
@@ -161,6 +165,27 @@ pub(super) fn forget(guest: &Guest) {
         // SAFETY: our own descriptor.
         unsafe { ::libc::close(fd) };
     }
+}
+
+/// Gives a rank that has not run yet the directory in which it starts. On the thread of its PE.
+///
+/// # Errors
+/// `Setting`: there is no such directory, or the system forbids threads to have directories of their own.
+pub fn begin_in(guest: &Guest, folder: &Path) -> Result<()> {
+    let wrong = |why: String| Error::Setting { name: format!("the folder {}", folder.display()), why };
+    let fd = std::fs::OpenOptions::new()
+        .read(true)
+        .custom_flags(::libc::O_PATH | ::libc::O_DIRECTORY | ::libc::O_CLOEXEC)
+        .open(folder)
+        .map_err(|e| wrong(e.to_string()))?;
+    remember_start();
+    if this_thread().is_none() {
+        let why = "ranks of this process cannot have folders of their own, as unshare(CLONE_FS) is forbidden";
+        return Err(wrong(why.into()));
+    }
+    ACTIVE.store(true, Ordering::Relaxed);
+    guest.libc.directory.fd.store(fd.into_raw_fd(), Ordering::Relaxed);
+    Ok(())
 }
 
 /// Makes the thread's directory the rank's own, does `change`, and remembers where that led.

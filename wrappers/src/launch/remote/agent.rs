@@ -18,6 +18,7 @@
 #![allow(unsafe_code)]
 
 use super::super::child::{adopt, die_with_parent, sweep};
+use super::super::lines;
 use super::frame::{self, Hello, Kind, NOBODY};
 use super::order::{Order, SECRET_VARIABLE, Start};
 use super::shell::FROM_VARIABLES;
@@ -37,8 +38,6 @@ use std::time::{Duration, Instant};
 const GRACE: Duration = Duration::from_millis(500);
 /// How long output may come after the end of its process.
 const LATE: Duration = Duration::from_millis(200);
-/// A line that is longer goes in pieces.
-const LINE_BYTES_MAX: usize = 64 << 10;
 /// Frames that may wait for being written; then processes wait with their output.
 const WAITING_MAX: usize = 256;
 
@@ -272,6 +271,9 @@ fn command(order: &Order, start: &Start) -> Command {
     if !order.secret.is_empty() {
         command.env(SECRET_VARIABLE, &order.secret);
     }
+    if let Some(folder) = &start.folder {
+        command.current_dir(folder);
+    }
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     die_with_parent(&mut command, libc::SIGKILL);
     command
@@ -300,93 +302,15 @@ fn listen(sender: &SyncSender<News>) {
 }
 
 /// Hands on whole lines of a stream until it ends.
-fn forward(mut stream: impl Read, place: usize, kind: Kind, sender: &SyncSender<News>) {
-    let mut waiting = Vec::new();
-    let mut bytes = [0; 8192];
-    loop {
-        let count = match stream.read(&mut bytes) {
-            Ok(0) => break,
-            Ok(count) => count,
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
-            Err(_) => break,
-        };
-        waiting.extend_from_slice(&bytes[..count]);
-        let whole = whole_lines(&waiting);
-        if whole > 0 {
-            let lines = waiting.drain(..whole).collect();
-            if sender.send(News::Lines { place, kind, bytes: lines }).is_err() {
-                return;
-            }
-        }
-    }
-    if !waiting.is_empty() {
-        let _ = sender.send(News::Lines { place, kind, bytes: waiting });
-    }
+fn forward(stream: impl Read, place: usize, kind: Kind, sender: &SyncSender<News>) {
+    lines::forward(stream, |bytes| sender.send(News::Lines { place, kind, bytes }).is_ok());
+    // nobody listens any more: the agent ends
     let _ = sender.send(News::StreamEnded { place });
-}
-
-/// How many bytes at the start are whole lines, or a piece of one that is too long.
-fn whole_lines(bytes: &[u8]) -> usize {
-    match bytes.iter().rposition(|b| *b == b'\n') {
-        Some(end) => end + 1,
-        None if bytes.len() >= LINE_BYTES_MAX => bytes.len(),
-        None => 0,
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
-
-    /// Gives its bytes in the cuts that it was told.
-    struct Cut<'a>(Vec<&'a [u8]>);
-
-    impl Read for Cut<'_> {
-        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-            if self.0.is_empty() {
-                return Ok(0);
-            }
-            let part = self.0.remove(0);
-            buffer[..part.len()].copy_from_slice(part);
-            Ok(part.len())
-        }
-    }
-
-    fn forwarded(stream: impl Read) -> Vec<Vec<u8>> {
-        let (sender, news) = sync_channel(1000);
-        forward(stream, 0, Kind::Stdout, &sender);
-        drop(sender);
-        let lines = news.iter().filter_map(|n| match n {
-            News::Lines { bytes, .. } => Some(bytes),
-            _ => None,
-        });
-        lines.collect()
-    }
-
-    #[test]
-    fn lines_go_whole() {
-        let parts = vec![&b"on"[..], b"e\ntw", b"o\nthree\nfo", b"ur"];
-        assert_eq!(forwarded(Cut(parts)), [&b"one\n"[..], b"two\nthree\n", b"four"]);
-    }
-
-    #[test]
-    fn a_line_without_end_goes_in_pieces() {
-        let long = vec![b'x'; 3 * LINE_BYTES_MAX];
-        let pieces = forwarded(&long[..]);
-        assert!(pieces.len() >= 3 && pieces.concat() == long);
-    }
-
-    proptest! {
-        #[test]
-        fn nothing_is_lost_and_no_line_is_cut(text in "[ab\n]{0,60}", size in 1usize..9) {
-            let pieces = forwarded(Cut(text.as_bytes().chunks(size).collect()));
-            prop_assert_eq!(pieces.concat(), text.as_bytes());
-            let before_last = pieces.len().saturating_sub(1);
-            prop_assert!(pieces[..before_last].iter().all(|p| p.ends_with(b"\n")));
-        }
-    }
-
     #[test]
     fn this_host_says_what_it_is() {
         let hello = hello();

@@ -1,7 +1,7 @@
 //! What launcher and agent say to each other.
 //!
 //! ```text
-//! agent:     "\nAMPI-AGENT 1 version=0.1.0 cores=8 sockets=1 host=h2 from=10.0.0.1\n"     one line, before anything else
+//! agent:     "\nAMPI-AGENT 2 version=0.1.0 cores=8 sockets=1 host=h2 from=10.0.0.1\n"     one line, before anything else
 //! then both: ┌──────────┬───────────────┬──────────────┬─────────┐
 //!            │ kind u8  │ process u32 LE│ length u32 LE│ payload │
 //!            └──────────┴───────────────┴──────────────┴─────────┘
@@ -23,7 +23,7 @@ use std::io::{self, BufRead, Read, Write};
 use std::net::IpAddr;
 
 /// Version of this protocol.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 /// Orders are the longest: environments have some hundred kilobytes at most.
 pub const PAYLOAD_BYTES_MAX: usize = 16 << 20;
 /// In the place of a process.
@@ -195,7 +195,7 @@ mod tests {
         let mut from = text.as_bytes();
         assert_eq!(Hello::read(&mut from).unwrap(), Some(hello));
         assert_eq!(from, b"rest");
-        for text in ["", "AMPI-AGENT x\n", "AMPI-AGENT 1 cores=0\n", "hello\n"] {
+        for text in ["", "AMPI-AGENT x\n", "AMPI-AGENT 2 cores=0\n", "hello\n"] {
             assert_eq!(Hello::read(&mut text.as_bytes()).unwrap(), None, "{text}");
         }
         let endless = vec![b'x'; 2 * NOISE_BYTES_MAX];

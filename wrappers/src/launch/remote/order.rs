@@ -4,7 +4,7 @@
 //! text    = length u32 LE, bytes
 //! list(x) = count u32 LE, x …
 //! order   = folder text · secret text · environment list(name text, value text) · starts list(start)
-//! start   = process u32 LE · path text · words list(text) · environment list(name text, value text)
+//! start   = process u32 LE · path text · words list(text) · environment list(name text, value text) · folder text, perhaps empty
 //! ```
 //!
 //! 1. `decode(encode(order)) == order`.
@@ -43,6 +43,8 @@ pub struct Start {
     pub words: Vec<OsString>,
     /// Set for this process.
     pub environment: Vec<Variable>,
+    /// Where it runs, if not where the others do.
+    pub folder: Option<PathBuf>,
 }
 
 /// Not to be printed: it holds the secret.
@@ -111,6 +113,7 @@ impl Order {
             number(&mut bytes, start.words.len());
             start.words.iter().for_each(|word| text(&mut bytes, word));
             variables(&mut bytes, &start.environment);
+            text(&mut bytes, start.folder.as_ref().map_or(OsStr::new(""), |folder| folder.as_os_str()));
         }
         bytes
     }
@@ -182,6 +185,7 @@ impl Reader<'_> {
             path: self.text()?.into(),
             words: self.list(Reader::text)?,
             environment: self.list(Reader::variable)?,
+            folder: Some(self.text()?).filter(|folder| !folder.is_empty()).map(PathBuf::from),
         })
     }
 }
@@ -202,8 +206,12 @@ mod tests {
 
     fn any_order() -> impl Strategy<Value = Order> {
         let words = proptest::collection::vec(any_text(), 0..4);
-        let start = (any::<u32>(), any_text(), words, any_variables()).prop_map(
-            |(process, path, words, environment)| Start { process, path: path.into(), words, environment },
+        let folder = proptest::option::of("[a-z/]{1,9}".prop_map(PathBuf::from));
+        let start = (any::<u32>(), any_text(), words, any_variables(), folder).prop_map(
+            |(process, path, words, environment, folder)| {
+                let path = path.into();
+                Start { process, path, words, environment, folder }
+            },
         );
         (any_text(), "[0-9a-f]{0,64}", any_variables(), proptest::collection::vec(start, 0..4)).prop_map(
             |(folder, secret, environment, starts)| Order {

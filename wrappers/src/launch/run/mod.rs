@@ -21,11 +21,14 @@
 //! 4. A job of one process has no server: how the process ends is how the job ends.
 //! 5. Dropped early, it kills what it has started.
 //! 6. Every wait has a limit but that for a child that was killed: the kernel ends it.
+//! 7. Ranks that are processes of their own ([`Running::direct`]) end as any process: their exit code counts, when and whether
+//!    they joined or not. One that ended without having joined is an error as soon as another one has joined, which waits for it.
 
 pub mod verdict;
 pub mod wake;
 
 use super::child::sweep;
+use super::output;
 use super::remote::{self, Fleet};
 use super::signals::{ENDING, HANDED_ON, Signals, send};
 use crate::say::err;
@@ -33,6 +36,7 @@ use ampi_core::wire::bootstrap::{Event, Server};
 use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ExitStatus};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use verdict::{Cause, End, Name, Verdict};
 
@@ -116,6 +120,10 @@ pub struct Running<'a> {
     /// Processes of the whole job.
     pub processes: usize,
     pub verbose: bool,
+    /// Rule 7.
+    pub direct: bool,
+    /// Threads that read what processes of this host write.
+    pub readers: Vec<JoinHandle<()>>,
     state: State,
 }
 
@@ -147,6 +155,8 @@ impl<'a> Running<'a> {
             since,
             processes,
             verbose: false,
+            direct: false,
+            readers: Vec::new(),
             state: State::default(),
         }
     }
@@ -168,6 +178,7 @@ impl<'a> Running<'a> {
             let until = self.next_time();
             wake::wait(self.signals, self.server.as_ref(), self.fleet.as_ref(), until);
         }
+        output::finish(&self.readers);
         self.tell();
         self.tell_notes();
         let code = self.state.verdict.exit_code();
@@ -209,6 +220,9 @@ impl<'a> Running<'a> {
         // What it said before counts.
         self.hear_server();
         let early = self.server.is_some() && !self.members[place].joined;
+        if early && self.direct && end.signal.is_none() {
+            return self.stayed_away(place, end);
+        }
         if early && self.state.killed_at.is_none() {
             self.cause(Cause::Ended { who: self.name(place), end, joined: false });
         }
@@ -218,6 +232,11 @@ impl<'a> Running<'a> {
         } else if end.signal.is_none() {
             // Nobody else hears its exit code.
             self.members[place].told = end.code;
+        }
+        if self.members[place].told.is_some()
+            && end.signal.is_none()
+            && (self.direct || self.server.is_none())
+        {
             self.state.verdict.left(end.code.unwrap_or(1));
         }
         let member = &self.members[place];
@@ -225,6 +244,23 @@ impl<'a> Running<'a> {
         if !left && self.state.killed_at.is_none() {
             let joined = member.joined || self.processes == 1;
             self.cause(Cause::Ended { who: self.name(place), end, joined });
+        }
+    }
+
+    /// A rank that is a process has ended and never called MPI_Init.
+    fn stayed_away(&mut self, place: usize, end: End) {
+        self.members[place].told = end.code;
+        self.state.verdict.left(end.code.unwrap_or(1));
+        self.look_for_absent();
+    }
+
+    /// Rule 7.
+    fn look_for_absent(&mut self) {
+        let absent = self.members.iter().position(|m| !m.joined && m.end.is_some());
+        let awaited = self.direct && self.server.is_some() && self.members.iter().any(|m| m.joined);
+        if let (true, Some(place), None) = (awaited, absent, self.state.killed_at) {
+            let (who, end) = (self.name(place), self.members[place].end.unwrap_or_default());
+            self.cause(Cause::Absent { who, end });
         }
     }
 
@@ -241,6 +277,7 @@ impl<'a> Running<'a> {
                 if let Some(place) = self.place_of(process) {
                     self.members[place].joined = true;
                 }
+                self.look_for_absent();
             }
             Event::Ready(table) => {
                 if self.verbose {
@@ -257,6 +294,8 @@ impl<'a> Running<'a> {
                     member.gone |= matches!(member.place, Place::Elsewhere);
                 }
             }
+            // Rule 7: without MPI a rank may go on for as long as it likes.
+            Event::AllEnded { .. } if self.direct => {}
             Event::AllEnded { .. } => self.state.ended_at = Some(Instant::now()),
             Event::Lost { process, reason } => {
                 let Some(place) = self.place_of(process) else { return };
@@ -491,7 +530,11 @@ impl<'a> Running<'a> {
 
     fn name(&self, place: usize) -> Name {
         let member = &self.members[place];
-        Name { number: (self.processes > 1).then_some(member.number), host: member.host.clone() }
+        Name {
+            number: (self.processes > 1).then_some(member.number),
+            host: member.host.clone(),
+            is_rank: self.direct,
+        }
     }
 
     fn host_name(&self, host: usize) -> String {

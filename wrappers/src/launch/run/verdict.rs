@@ -4,7 +4,7 @@
 //! |---|---|
 //! | the user's signal, the time limit | 3 |
 //! | a process was ended by a signal that is not ours | 2 |
-//! | a process or its connection ended without leaving the job, it ended the job, could not start; a host is gone; nobody takes the output | 1 |
+//! | a process or its connection ended without leaving the job, it ended the job, could not start, did not come; a host is gone; nobody takes the output | 1 |
 //!
 //! 1. The first cause of the greatest weight counts: when a process crashes, others may notice the broken connection and end the
 //!    job before the launcher hears of the crash.
@@ -48,11 +48,14 @@ pub struct Name {
     /// `None`: the only one of the job.
     pub number: Option<u32>,
     pub host: String,
+    /// It is one rank, and has its number.
+    pub is_rank: bool,
 }
 
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.number {
+            Some(number) if self.is_rank => write!(f, "rank {number} (a process on host {})", self.host),
             Some(number) => write!(f, "process {number} on host {}", self.host),
             None => f.write_str("the job"),
         }
@@ -72,6 +75,11 @@ pub enum Cause {
         who: Name,
         end: End,
         joined: bool,
+    },
+    /// It ended without having joined, as others have, who wait for it.
+    Absent {
+        who: Name,
+        end: End,
     },
     /// Its connection ended.
     Lost {
@@ -114,7 +122,7 @@ impl Cause {
             Cause::TimeOver { .. } => TIME_OVER,
             Cause::Signal(signal) => 128 + *signal as u8,
             Cause::Ended { end: End { signal: Some(signal), .. }, .. } => 128 + *signal as u8,
-            Cause::Ended { end, .. } => byte(end.code.unwrap_or(1)),
+            Cause::Ended { end, .. } | Cause::Absent { end, .. } => byte(end.code.unwrap_or(1)),
             Cause::Aborted { code, .. } => byte(*code),
             Cause::Unheard(io::ErrorKind::BrokenPipe) => NO_READER,
             Cause::Lost { .. } | Cause::Told(_) | Cause::Unheard(_) => 1,
@@ -131,7 +139,13 @@ impl Cause {
             Cause::Aborted { why, .. } if why.is_empty() => return None,
             Cause::Ended { who, end, .. } if end.signal.is_some() => format!("{who} {end}"),
             Cause::Ended { who, end, joined: false } => format!("{who} {end} before it joined the job"),
+            Cause::Ended { who, end, joined: true } if who.is_rank => {
+                format!("{who} {end} without calling MPI_Finalize")
+            }
             Cause::Ended { who, end, joined: true } => format!("{who} {end} without having left the job"),
+            Cause::Absent { who, end } => {
+                format!("{who} {end} without calling MPI_Init, in which others wait for it")
+            }
             Cause::Lost { who, why } => format!("{who} is lost: {why}"),
             Cause::Aborted { who, why, joined: true, .. } => format!("{who} ended the job: {why}"),
             Cause::Aborted { who, why, joined: false, .. } => format!("{who} cannot start: {why}"),
@@ -185,7 +199,7 @@ mod tests {
     use super::*;
 
     fn name(number: u32) -> Name {
-        Name { number: Some(number), host: "h2".into() }
+        Name { number: Some(number), host: "h2".into(), is_rank: false }
     }
 
     fn by_code(number: u32, code: i32, joined: bool) -> Cause {
@@ -244,6 +258,14 @@ mod tests {
                 vec![by_code(1, 126, false)],
                 "process 1 on host h2 ended with exit code 126 before it joined",
                 126,
+            ),
+            (
+                vec![Cause::Absent {
+                    who: Name { is_rank: true, ..name(1) },
+                    end: End { code: Some(0), ..End::default() },
+                }],
+                "rank 1 (a process on host h2) ended with exit code 0 without calling MPI_Init, in which others wait",
+                1,
             ),
             (vec![by_code(1, 0, true)], "exit code 0 without having left the job", 1),
             (vec![by_signal(1, 9), Cause::Signal(2)], "", 130),
