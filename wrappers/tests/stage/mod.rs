@@ -6,6 +6,7 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
@@ -153,8 +154,24 @@ impl Drop for Stage {
     }
 }
 
-/// Takes what belongs to another launcher out of the environment.
+/// Takes what belongs to another launcher out of the environment. Signals that whoever started the tests ignores have
+/// their effect again.
 pub fn clean(command: &mut Command) {
+    let restore = || {
+        for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGPIPE] {
+            // SAFETY: the default effect needs no handler.
+            #[allow(unsafe_code)]
+            unsafe {
+                libc::signal(signal, libc::SIG_DFL)
+            };
+        }
+        Ok(())
+    };
+    // SAFETY: signal is async-signal-safe.
+    #[allow(unsafe_code)]
+    unsafe {
+        command.pre_exec(restore)
+    };
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
         if OTHERS.iter().any(|start| text.starts_with(start)) {
