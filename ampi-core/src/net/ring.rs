@@ -70,8 +70,7 @@ type Held = super::sync::Arc<Ring>;
 #[cfg(not(loom))]
 type Held = &'static Ring;
 
-/// Bytes of a ring, for those who have memory for one ([`port_at`]).
-#[cfg(not(loom))]
+/// Bytes of a ring, for those who have memory for one (`port_at`).
 pub const BYTES: usize = size_of::<Ring>();
 
 /// The producer's end.
